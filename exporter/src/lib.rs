@@ -1,0 +1,2 @@
+//! Host-side training, calibration, quantisation and export of Fathom models.
+#![forbid(unsafe_code)]

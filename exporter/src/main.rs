@@ -1,0 +1,2 @@
+//! The `exporter` command.
+fn main() {}

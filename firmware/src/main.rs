@@ -1,0 +1,3 @@
+//! The Fathom firmware image.
+#![no_std]
+#![no_main]

@@ -1,0 +1,177 @@
+//! The header of a blob: plain wire types, postcard-encoded. Nothing here is validated; [`super::Shape`] and
+//! `Blob::parse` do that.
+
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+/// Most blocks a model may have; depth masks are `u32`, so the hard limit is 32.
+pub const MAX_BLOCKS: usize = 24;
+/// Most routers: one before every block but the first.
+pub const MAX_ROUTERS: usize = MAX_BLOCKS - 1;
+/// Most operating points in one blob.
+pub const MAX_OPERATING_POINTS: usize = 8;
+
+/// Sizes of the model. Units: elements.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Decoder blocks, `1..=`[`MAX_BLOCKS`].
+    pub blocks: u16,
+    /// Residual width, `d_model`.
+    pub width: u16,
+    /// Query heads; `head_dim = width / heads`.
+    pub heads: u16,
+    /// Key/value heads; divides `heads` (grouped-query attention).
+    pub kv_heads: u16,
+    /// Hidden width of the MLP (for SwiGLU: of each of gate and up).
+    pub mlp_width: u16,
+    /// Most positions in one sequence.
+    pub context: u16,
+    /// Tokens in the vocabulary.
+    pub vocabulary: u16,
+    /// Hidden width of each router; 0 for a dense model.
+    pub router_width: u16,
+}
+
+/// Normalisation before attention, before the MLP and before the head. Epsilon is [`crate::NORM_EPSILON`].
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Norm {
+    /// `(x - mean) / sqrt(var + eps) * weight (+ bias)`; population variance.
+    LayerNorm,
+    /// `x / sqrt(mean(x^2) + eps) * weight`.
+    RmsNorm,
+}
+
+/// How a position enters the model.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// A learned vector per position, added to the embedding.
+    Learned,
+    /// Rotary embedding of queries and keys: the adjacent pair `(2i, 2i+1)` of a head turns by `position / 10000^(2i/head_dim)`.
+    Rotary,
+}
+
+/// The MLP's form.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mlp {
+    /// `down(gelu(up(x)))`, tanh approximation.
+    Gelu,
+    /// `down(relu(up(x))^2)`.
+    SquaredRelu,
+    /// `down(silu(gate(x)) * up(x))`; gate and up are one matrix of `2 * mlp_width` rows, gate first.
+    SwiGlu,
+}
+
+/// Architecture variants.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variants {
+    /// Normalisation.
+    pub norm: Norm,
+    /// Position encoding.
+    pub position: Position,
+    /// MLP form.
+    pub mlp: Mlp,
+    /// Whether the linear layers of the blocks, and LayerNorm, have a bias. The head never has one.
+    pub bias: bool,
+    /// Whether the head is the embedding matrix.
+    pub tied_head: bool,
+}
+
+/// Element type of the matrices (norms, biases, scales and small router parts are always f32).
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// IEEE half precision, arithmetic in f32.
+    F16,
+    /// Symmetric int8 with one f32 scale per output row; `|w| <= 127`.
+    Int8,
+}
+
+/// Who decides whether a token runs a block.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Every token runs every block; there are no routers.
+    Dense,
+    /// Each block's router decides for itself.
+    Skip,
+    /// A token that is inactive once is inactive in all later blocks, whose routers are not evaluated.
+    Halt,
+}
+
+/// What an inactive token leaves in a block's key/value cache.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// Keys and values projected from the carried residual.
+    Project,
+    /// Nothing, except at the first `kept` positions, which are projected.
+    Omit {
+        /// Positions `0..kept` always have keys and values.
+        kept: u16,
+    },
+}
+
+/// How depth is decided.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Who decides.
+    pub policy: Policy,
+    /// What inactive tokens leave behind.
+    pub cache: Cache,
+    /// Whether an active block's two branches are scaled by `1 - p`, `p = sigmoid(z)`.
+    pub soft_scaling: bool,
+}
+
+/// One calibrated trade of quality against work. A token is active in block `b` when the router's `z < thresholds[b - 1]`.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct OperatingPoint {
+    /// One threshold per router, for blocks `1..blocks`; empty for a dense model.
+    pub thresholds: Vec<f32, MAX_ROUTERS>,
+    /// Share of token-layer operations saved, `0..=1`, measured on held-out text.
+    pub saved: f32,
+    /// Cross-entropy in nats per token on the same text; NaN-free, 0 when unmeasured.
+    pub loss_nats: f32,
+}
+
+/// How text becomes tokens.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub enum Tokenizer {
+    /// Token `i` is the byte `alphabet[i]`; strictly ascending, as long as the vocabulary.
+    Bytes {
+        /// The alphabet.
+        alphabet: Vec<u8, 256>,
+    },
+}
+
+/// Where a model comes from.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Provenance {
+    /// Exporter version.
+    pub exporter: String<32>,
+    /// SHA-256 of the training corpus file.
+    pub corpus_sha256: [u8; 32],
+    /// Training seed.
+    pub seed: u64,
+    /// Training tokens seen.
+    pub training_tokens: u64,
+    /// Validation cross-entropy of the float model at full depth, nats per token.
+    pub validation_loss_nats: f32,
+}
+
+/// The header: everything about a model but its tensors.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Header {
+    /// Sizes.
+    pub geometry: Geometry,
+    /// Architecture variants.
+    pub variants: Variants,
+    /// Element type of the matrices.
+    pub element: Element,
+    /// Depth decisions.
+    pub routing: Routing,
+    /// Calibrated points, from the cheapest (most saved) to the dearest; at least one.
+    pub operating_points: Vec<OperatingPoint, MAX_OPERATING_POINTS>,
+    /// The point used when the application does not choose.
+    pub default_point: u8,
+    /// Text to tokens.
+    pub tokenizer: Tokenizer,
+    /// Where the model comes from.
+    pub provenance: Provenance,
+}

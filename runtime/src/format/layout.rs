@@ -1,0 +1,202 @@
+//! Where each tensor lies in a blob: a pure function of the shape, used by writer and reader alike.
+//!
+//! ```text
+//! prelude | header | embedding | position | block 0 | block 1 | ... | final norm | head (if separate)
+//! block:  router (blocks >= 1 of a routed model) | norm1 | query | key_value | output | norm2 | up | down
+//! linear: weights | scales (int8) | bias (if any)
+//! ```
+//!
+//! Every part starts at a multiple of [`ALIGNMENT`] from the blob's start. One block is contiguous, so that a skipped block is a
+//! skipped read.
+
+use super::header::{Element, Norm, Position};
+use super::packing;
+use super::shape::Shape;
+
+/// Alignment of every section, and of the blob itself, in bytes.
+pub const ALIGNMENT: usize = 16;
+
+/// The next multiple of [`ALIGNMENT`].
+pub const fn align(bytes: usize) -> usize {
+    bytes.div_ceil(ALIGNMENT) * ALIGNMENT
+}
+
+/// A range of bytes from the blob's start; empty when the tensor is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub offset: usize,
+    /// Length in bytes.
+    pub bytes: usize,
+}
+
+impl Span {
+    /// As a slice range.
+    pub const fn range(&self) -> core::ops::Range<usize> {
+        self.offset..self.offset + self.bytes
+    }
+}
+
+/// A matrix `[rows, columns]` with its per-row scales and bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearLayout {
+    /// Output rows.
+    pub rows: usize,
+    /// Input columns.
+    pub columns: usize,
+    /// int8: row-pair packed; f16: row-major `[rows, columns]`.
+    pub weights: Span,
+    /// f32 `[rows]`, int8 only.
+    pub scales: Span,
+    /// f32 `[rows]`, or empty.
+    pub bias: Span,
+}
+
+/// A normalisation's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NormLayout {
+    /// f32 `[width]`.
+    pub weight: Span,
+    /// f32 `[width]`, or empty.
+    pub bias: Span,
+}
+
+/// A router's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouterLayout {
+    /// `W1 [router_width, width]` with its bias `b1` (always present).
+    pub hidden: LinearLayout,
+    /// `w2`, f32 `[router_width]`.
+    pub output: Span,
+    /// `b2`, f32 `[1]`.
+    pub output_bias: Span,
+}
+
+/// One block's tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLayout {
+    /// The router that decides whether a token runs this block; none for block 0 and for dense models.
+    pub router: Option<RouterLayout>,
+    /// Before attention.
+    pub norm1: NormLayout,
+    /// `[width, width]`.
+    pub query: LinearLayout,
+    /// `[2 * kv_heads * head_dim, width]`, keys first.
+    pub key_value: LinearLayout,
+    /// `[width, width]`.
+    pub output: LinearLayout,
+    /// Before the MLP.
+    pub norm2: NormLayout,
+    /// `[mlp_width, width]`, or `[2 * mlp_width, width]` with the gate first.
+    pub up: LinearLayout,
+    /// `[width, mlp_width]`.
+    pub down: LinearLayout,
+}
+
+/// The whole blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// `[vocabulary, width]`; also the head when tied.
+    pub embedding: LinearLayout,
+    /// Learned: f16 `[context, width]`. Rotary: f32 `[context, head_dim / 2, 2]` of (cos, sin).
+    pub position: Span,
+    /// Before the head.
+    pub final_norm: NormLayout,
+    /// `[vocabulary, width]`, or none when tied.
+    pub head: Option<LinearLayout>,
+    /// Length of the blob in bytes, a multiple of [`ALIGNMENT`].
+    pub total: usize,
+    shape: Shape,
+    first_block: usize,
+}
+
+struct Cursor(usize);
+
+impl Cursor {
+    const fn take(&mut self, bytes: usize) -> Span {
+        let span = Span { offset: self.0, bytes };
+        self.0 = align(self.0 + bytes);
+        span
+    }
+
+    const fn floats(&mut self, count: usize) -> Span {
+        self.take(4 * count)
+    }
+
+    const fn linear(&mut self, shape: &Shape, rows: usize, columns: usize, bias: bool) -> LinearLayout {
+        let (weights, scales) = match shape.element {
+            Element::Int8 => (packing::packed_bytes(rows, columns), rows),
+            Element::F16 => (2 * rows * columns, 0),
+        };
+        LinearLayout {
+            rows,
+            columns,
+            weights: self.take(weights),
+            scales: self.floats(scales),
+            bias: self.floats(if bias { rows } else { 0 }),
+        }
+    }
+
+    const fn norm(&mut self, shape: &Shape) -> NormLayout {
+        let bias = matches!(shape.variants.norm, Norm::LayerNorm) && shape.variants.bias;
+        NormLayout { weight: self.floats(shape.width), bias: self.floats(if bias { shape.width } else { 0 }) }
+    }
+
+    const fn block(&mut self, shape: &Shape, routed: bool) -> BlockLayout {
+        let bias = shape.variants.bias;
+        BlockLayout {
+            router: if routed {
+                Some(RouterLayout {
+                    hidden: self.linear(shape, shape.router_width, shape.width, true),
+                    output: self.floats(shape.router_width),
+                    output_bias: self.floats(1),
+                })
+            } else {
+                None
+            },
+            norm1: self.norm(shape),
+            query: self.linear(shape, shape.width, shape.width, bias),
+            key_value: self.linear(shape, shape.key_value_rows(), shape.width, bias),
+            output: self.linear(shape, shape.width, shape.width, bias),
+            norm2: self.norm(shape),
+            up: self.linear(shape, shape.up_rows(), shape.width, bias),
+            down: self.linear(shape, shape.width, shape.mlp_width, bias),
+        }
+    }
+}
+
+impl Layout {
+    /// The layout of a blob with this shape whose sections start at or after `header_end` bytes. Never panics for a [`Shape`] that
+    /// [`Shape::new`] returned.
+    pub const fn new(shape: &Shape, header_end: usize) -> Self {
+        let mut cursor = Cursor(align(header_end));
+        let embedding = cursor.linear(shape, shape.vocabulary, shape.width, false);
+        let position = match shape.variants.position {
+            Position::Learned => cursor.take(2 * shape.context * shape.width),
+            Position::Rotary => cursor.floats(shape.context * shape.head_dim),
+        };
+        let first_block = cursor.0;
+        let mut block = 0;
+        while block < shape.blocks {
+            cursor.block(shape, shape.routers() > 0 && block > 0);
+            block += 1;
+        }
+        let final_norm = cursor.norm(shape);
+        let head = if shape.variants.tied_head { None } else { Some(cursor.linear(shape, shape.vocabulary, shape.width, false)) };
+        Self { embedding, position, final_norm, head, total: cursor.0, shape: *shape, first_block }
+    }
+
+    /// The tensors of block `block`.
+    pub const fn block(&self, block: usize) -> BlockLayout {
+        let mut cursor = Cursor(self.first_block);
+        cursor.block(&self.shape, false);
+        if block == 0 {
+            return Cursor(self.first_block).block(&self.shape, false);
+        }
+        let second = cursor.0;
+        cursor.block(&self.shape, self.shape.routers() > 0);
+        Cursor(second + (block - 1) * (cursor.0 - second)).block(&self.shape, self.shape.routers() > 0)
+    }
+}
+
+const _: () = assert!(align(1) == ALIGNMENT && align(ALIGNMENT) == ALIGNMENT && align(0) == 0);

@@ -1,0 +1,173 @@
+//! Every shape rule, in one function that writer and reader both call.
+
+use super::header::{Cache, Element, Geometry, Header, MAX_BLOCKS, Mlp, Policy, Variants};
+
+/// Widest residual.
+pub const MAX_WIDTH: usize = 1024;
+/// Widest MLP.
+pub const MAX_MLP_WIDTH: usize = 4096;
+/// Longest context: keeps the integer attention sum inside 32 bits.
+pub const MAX_CONTEXT: usize = 4096;
+/// Largest vocabulary.
+pub const MAX_VOCABULARY: usize = 4096;
+/// Widest router.
+pub const MAX_ROUTER_WIDTH: usize = 256;
+/// Rows of a linear layer come in multiples of this in packed form, and columns in multiples of [`COLUMN_MULTIPLE`].
+pub const ROW_MULTIPLE: usize = 2;
+/// Columns of a matrix: whole words of halfword pairs, and whole f32 lanes.
+pub const COLUMN_MULTIPLE: usize = 4;
+
+/// A geometry that no rule refuses. Everything below it may index without looking again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Decoder blocks.
+    pub blocks: usize,
+    /// Residual width.
+    pub width: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key/value heads.
+    pub kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+    /// MLP hidden width.
+    pub mlp_width: usize,
+    /// Longest sequence.
+    pub context: usize,
+    /// Tokens in the vocabulary.
+    pub vocabulary: usize,
+    /// Router hidden width; 0 for a dense model.
+    pub router_width: usize,
+    /// Architecture variants.
+    pub variants: Variants,
+    /// Element type of the matrices.
+    pub element: Element,
+    /// Who decides on depth.
+    pub policy: Policy,
+    /// What inactive tokens leave in the cache.
+    pub cache: Cache,
+    /// Whether active branches are scaled by `1 - p`.
+    pub soft_scaling: bool,
+}
+
+/// Why a geometry is refused.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ShapeError {
+    /// A field lies outside its range.
+    Range {
+        /// The field.
+        field: &'static str,
+        /// Least allowed.
+        least: u32,
+        /// Most allowed.
+        most: u32,
+        /// Found.
+        found: u32,
+    },
+    /// A field is not a multiple of what it must be.
+    Multiple {
+        /// The field.
+        field: &'static str,
+        /// It must be a multiple of this.
+        of: u32,
+        /// Found.
+        found: u32,
+    },
+}
+
+impl core::fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            Self::Range { field, least, most, found } => {
+                write!(f, "{field} is {found}, but must be {least} to {most}: export the model with a size in that range")
+            }
+            Self::Multiple { field, of, found } => write!(f, "{field} is {found}, but must be a multiple of {of}"),
+        }
+    }
+}
+
+impl core::error::Error for ShapeError {}
+
+fn range(field: &'static str, found: u16, least: usize, most: usize) -> Result<usize, ShapeError> {
+    let value = usize::from(found);
+    if value < least || value > most {
+        return Err(ShapeError::Range { field, least: least as u32, most: most as u32, found: u32::from(found) });
+    }
+    Ok(value)
+}
+
+fn multiple(field: &'static str, found: usize, of: usize) -> Result<(), ShapeError> {
+    if !found.is_multiple_of(of) {
+        return Err(ShapeError::Multiple { field, of: of as u32, found: found as u32 });
+    }
+    Ok(())
+}
+
+impl Shape {
+    /// The validated shape of a header.
+    ///
+    /// # Errors
+    /// The first rule that the header breaks.
+    pub fn new(header: &Header) -> Result<Self, ShapeError> {
+        let Geometry { blocks, width, heads, kv_heads, mlp_width, context, vocabulary, router_width } = header.geometry;
+        let blocks = range("blocks", blocks, 1, MAX_BLOCKS)?;
+        let width = range("width", width, COLUMN_MULTIPLE, MAX_WIDTH)?;
+        let heads = range("heads", heads, 1, MAX_WIDTH / COLUMN_MULTIPLE)?;
+        let kv_heads = range("kv_heads", kv_heads, 1, heads)?;
+        let mlp_width = range("mlp_width", mlp_width, COLUMN_MULTIPLE, MAX_MLP_WIDTH)?;
+        let context = range("context", context, 1, MAX_CONTEXT)?;
+        let vocabulary = range("vocabulary", vocabulary, 1, MAX_VOCABULARY)?;
+        multiple("width", width, COLUMN_MULTIPLE)?;
+        multiple("width", width, heads)?;
+        let head_dim = width / heads;
+        multiple("head_dim (width / heads)", head_dim, COLUMN_MULTIPLE)?;
+        multiple("heads", heads, kv_heads)?;
+        multiple("mlp_width", mlp_width, COLUMN_MULTIPLE)?;
+        let router_width = match header.routing.policy {
+            Policy::Dense => range("router_width of a dense model", router_width, 0, 0)?,
+            Policy::Skip | Policy::Halt => range("router_width", router_width, 1, MAX_ROUTER_WIDTH)?,
+        };
+        if let Cache::Omit { kept } = header.routing.cache {
+            range("kept positions", kept, 0, context)?;
+        }
+        Ok(Self {
+            blocks,
+            width,
+            heads,
+            kv_heads,
+            head_dim,
+            mlp_width,
+            context,
+            vocabulary,
+            router_width,
+            variants: header.variants,
+            element: header.element,
+            policy: header.routing.policy,
+            cache: header.routing.cache,
+            soft_scaling: header.routing.soft_scaling,
+        })
+    }
+
+    /// Rows of the matrix for keys and values, keys first.
+    pub const fn key_value_rows(&self) -> usize {
+        2 * self.kv_heads * self.head_dim
+    }
+
+    /// Rows of the MLP's first matrix: twice the hidden width for SwiGLU (gate, then up).
+    pub const fn up_rows(&self) -> usize {
+        match self.variants.mlp {
+            Mlp::SwiGlu => 2 * self.mlp_width,
+            Mlp::Gelu | Mlp::SquaredRelu => self.mlp_width,
+        }
+    }
+
+    /// Number of routers: one before every block but the first, none in a dense model.
+    pub const fn routers(&self) -> usize {
+        match self.policy {
+            Policy::Dense => 0,
+            Policy::Skip | Policy::Halt => self.blocks - 1,
+        }
+    }
+}
