@@ -50,7 +50,7 @@ pub fn pack(matrix: &[i8], rows: usize, columns: usize, packed: &mut [i16]) {
     for row in 0..rows {
         for column in 0..columns {
             let value = i16::from(matrix[row * columns + column]);
-            let factor = if row % 2 == 0 { 256 } else { 1 };
+            let factor = if row.is_multiple_of(2) { 256 } else { 1 };
             packed[halfword(rows, columns, row, column)] += value * factor;
         }
     }
@@ -59,7 +59,7 @@ pub fn pack(matrix: &[i8], rows: usize, columns: usize, packed: &mut [i16]) {
 /// The weight at `row`, `column` of a packed matrix.
 pub fn weight(packed: &[i16], rows: usize, columns: usize, row: usize, column: usize) -> i16 {
     let (a, b) = split(packed[halfword(rows, columns, row, column)]);
-    if row % 2 == 0 { a } else { b }
+    if row.is_multiple_of(2) { a } else { b }
 }
 
 #[cfg(test)]

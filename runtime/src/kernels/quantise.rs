@@ -1,0 +1,47 @@
+//! Symmetric quantisation of activations.
+
+use crate::math::round;
+
+/// Quantises `values` to `-127..=127` with one scale by their absolute maximum; returns the scale, so that `values ~ quantised * scale`.
+/// All zeros give scale 0. Rounds to nearest, ties to even.
+///
+/// *Shapes*: both `[n]`. *Range*: finite values. *Error*: at most half a scale per value.
+pub fn quantise(values: &[f32], quantised: &mut [i16]) -> f32 {
+    let mut largest = 0.0f32;
+    for value in values {
+        let magnitude = f32::from_bits(value.to_bits() & 0x7fff_ffff);
+        if magnitude > largest {
+            largest = magnitude;
+        }
+    }
+    // Below this the reciprocal overflows; such a token is all zeros for any purpose.
+    if largest < 1e-30 {
+        quantised.fill(0);
+        return 0.0;
+    }
+    let inverse = 127.0 / largest;
+    for (to, value) in quantised.iter_mut().zip(values) {
+        *to = round(value * inverse) as i16;
+    }
+    largest * (1.0 / 127.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_magnitude_becomes_127() {
+        let mut quantised = [0; 4];
+        let scale = quantise(&[0.5, -2.0, 1.0, 0.004], &mut quantised);
+        assert_eq!(quantised, [32, -127, 64, 0]);
+        assert!((scale - 2.0 / 127.0).abs() < 1e-8);
+    }
+
+    #[test]
+    fn zeros_and_denormals_become_zeros_with_scale_zero() {
+        let mut quantised = [1; 2];
+        assert_eq!(quantise(&[0.0, -1e-40], &mut quantised), 0.0);
+        assert_eq!(quantised, [0, 0]);
+    }
+}

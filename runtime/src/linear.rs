@@ -1,0 +1,64 @@
+//! A matrix of the blob, ready to be applied to a tile of tokens.
+
+use crate::blob::Blob;
+use crate::format::packing;
+use crate::format::{Element, LinearLayout};
+use crate::kernels::{half_float, int8};
+use half::f16;
+
+/// A matrix with its scales and bias, in place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Linear<'m> {
+    Int8(int8::Matrix<'m>),
+    F16(half_float::Matrix<'m>),
+}
+
+/// The input of a matrix: the rows of a tile, in both forms (the int8 form only in an int8 model).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a> {
+    pub floats: &'a [f32],    // [tokens, columns]
+    pub quantised: &'a [i16], // [tokens, columns], |q| <= 127
+    pub scales: &'a [f32],    // [tokens]
+    pub tokens: usize,
+}
+
+impl<'m> Linear<'m> {
+    pub fn new(blob: &Blob<'m>, layout: &LinearLayout) -> Self {
+        let LinearLayout { rows, columns, .. } = *layout;
+        let bias = blob.floats(layout.bias);
+        match blob.shape().element {
+            Element::Int8 => {
+                let (weights, scales) = (blob.packed(layout.weights), blob.floats(layout.scales));
+                Self::Int8(int8::Matrix { rows, columns, weights, scales, bias })
+            }
+            Element::F16 => Self::F16(half_float::Matrix { rows, columns, weights: blob.halves(layout.weights), bias }),
+        }
+    }
+
+    /// `output[t] = W input[t] + bias`, `output` `[tokens, rows]`.
+    pub fn apply(&self, input: Rows<'_>, output: &mut [f32]) {
+        match self {
+            Self::Int8(matrix) => int8::matmul(matrix, input.quantised, input.scales, input.tokens, output),
+            Self::F16(matrix) => half_float::matmul(matrix, input.floats, input.tokens, output),
+        }
+    }
+
+    /// Row `row` as f32 (embedding look-up), `output` `[columns]`.
+    pub fn row(&self, row: usize, output: &mut [f32]) {
+        match self {
+            Self::Int8(matrix) => {
+                let scale = matrix.scales.get(row).copied().unwrap_or_default();
+                for (column, value) in output.iter_mut().enumerate() {
+                    let weight = packing::weight(matrix.weights, matrix.rows, matrix.columns, row, column);
+                    *value = f32::from(weight) * scale;
+                }
+            }
+            Self::F16(matrix) => {
+                let start = row * matrix.columns;
+                for (value, half) in output.iter_mut().zip(&matrix.weights[start..]) {
+                    *value = f16::from_bits(*half).to_f32();
+                }
+            }
+        }
+    }
+}

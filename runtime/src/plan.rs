@@ -1,0 +1,150 @@
+//! How much memory a model needs, part by part, before anything runs.
+
+use crate::format::{Element, Shape};
+
+/// One part of the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// f32 `[tile, width]`: the residual of each token of the tile.
+    Residual,
+    /// f32 `[tile, width]`: normalised input of a branch, later its output.
+    Normed,
+    /// f32 `[tile, ..]`: queries, keys/values and attention output; or the MLP's hidden layer; or a router's.
+    Work,
+    /// i16 `[tile, max(width, mlp_width)]`: activations in int8 range (int8 models).
+    Quantised,
+    /// f32 `[tile]`: scales of those (int8 models).
+    QuantisedScales,
+    /// f32 `[context]`: attention scores of one head.
+    Scores,
+    /// i16 `[context]`: quantised attention weights of one head (int8 models).
+    Weights,
+    /// u32 `[4, tile]`: per-token state while a tile passes the blocks.
+    Tokens,
+    /// f32 `[vocabulary]`: the logits of one token.
+    Logits,
+    /// u32 `[context]`: the depth trace.
+    Trace,
+    /// u32 `[blocks]`: cached positions of each block.
+    CacheLengths,
+    /// `[blocks, 2, context, kv_heads, head_dim]`, i8 or f16: keys and values.
+    Cache,
+    /// f32 `[blocks, 2, context, kv_heads]`: their scales (int8 models).
+    CacheScales,
+}
+
+impl Part {
+    /// Every part, in the order of the arena.
+    pub const ALL: [Self; 13] = [
+        Self::Residual,
+        Self::Normed,
+        Self::Work,
+        Self::Quantised,
+        Self::QuantisedScales,
+        Self::Scores,
+        Self::Weights,
+        Self::Tokens,
+        Self::Logits,
+        Self::Trace,
+        Self::CacheLengths,
+        Self::Cache,
+        Self::CacheScales,
+    ];
+}
+
+/// Why a plan or an arena is refused.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PlanError {
+    /// The tile is empty or longer than the context.
+    Tile {
+        /// Longest tile.
+        most: usize,
+        /// Asked for.
+        found: usize,
+    },
+    /// The arena is smaller than the plan.
+    Arena {
+        /// Bytes that the plan needs.
+        wanted: usize,
+        /// Bytes lent.
+        found: usize,
+    },
+    /// The plan was made for another model.
+    Model,
+}
+
+impl core::fmt::Display for PlanError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            Self::Tile { most, found } => write!(f, "the tile has {found} tokens, but must have 1 to {most}"),
+            Self::Arena { wanted, found } => {
+                write!(f, "the arena has {found} bytes, the model needs {wanted}; lend more memory or export a smaller model")
+            }
+            Self::Model => f.write_str("the plan was made for another model; make it from this blob's shape"),
+        }
+    }
+}
+
+impl core::error::Error for PlanError {}
+
+/// The arena of one model at one tile length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    shape: Shape,
+    tile: usize,
+}
+
+impl Plan {
+    /// Plans for tiles of up to `tile` prompt tokens at a time; longer tiles read each weight for more tokens and need more memory.
+    ///
+    /// # Errors
+    /// [`PlanError::Tile`] unless `1 <= tile <= context`.
+    pub fn new(shape: &Shape, tile: usize) -> Result<Self, PlanError> {
+        if tile == 0 || tile > shape.context {
+            return Err(PlanError::Tile { most: shape.context, found: tile });
+        }
+        Ok(Self { shape: *shape, tile })
+    }
+
+    /// Tokens per tile.
+    pub fn tile(&self) -> usize {
+        self.tile
+    }
+
+    /// The shape that the plan is for.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Columns of the widest matrix input.
+    pub(crate) fn widest_input(&self) -> usize {
+        self.shape.width.max(self.shape.mlp_width)
+    }
+
+    /// Size of one part in 32-bit words.
+    pub fn words(&self, part: Part) -> usize {
+        let s = &self.shape;
+        let int8 = s.element == Element::Int8;
+        let only_int8 = |words: usize| if int8 { words } else { 0 };
+        match part {
+            Part::Residual | Part::Normed => self.tile * s.width,
+            Part::Work => self.tile * (2 * s.width + s.key_value_rows()).max(s.up_rows()).max(s.router_width),
+            Part::Quantised => only_int8((self.tile * self.widest_input()).div_ceil(2)),
+            Part::QuantisedScales => only_int8(self.tile),
+            Part::Scores | Part::Trace => s.context,
+            Part::Weights => only_int8(s.context.div_ceil(2)),
+            Part::Tokens => 4 * self.tile,
+            Part::Logits => s.vocabulary,
+            Part::CacheLengths => s.blocks,
+            Part::Cache => (s.blocks * s.context * s.key_value_rows()).div_ceil(if int8 { 4 } else { 2 }),
+            Part::CacheScales => only_int8(2 * s.blocks * s.context * s.kv_heads),
+        }
+    }
+
+    /// Size of the whole arena in bytes, a multiple of 4.
+    pub fn bytes(&self) -> usize {
+        4 * Part::ALL.iter().map(|part| self.words(*part)).sum::<usize>()
+    }
+}

@@ -1,0 +1,50 @@
+//! Which tokens run a block.
+
+use crate::attention::dot_f32;
+use crate::blob::Blob;
+use crate::format::{Cache, Policy, RouterLayout, Shape};
+use crate::linear::{Linear, Rows};
+
+/// A router's parameters, in place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Router<'m> {
+    hidden: Linear<'m>, // [router_width, width]
+    output: &'m [f32],  // [router_width]
+    bias: f32,
+}
+
+impl<'m> Router<'m> {
+    pub fn new(blob: &Blob<'m>, layout: &RouterLayout) -> Self {
+        let bias = blob.floats(layout.output_bias).first().copied().unwrap_or_default();
+        Self { hidden: Linear::new(blob, &layout.hidden), output: blob.floats(layout.output), bias }
+    }
+
+    /// `z[t] = output . relu(hidden input[t]) + bias` of the rows, `z` `[tokens]`; `work` `[tokens, router_width]`.
+    pub fn halting(&self, input: Rows<'_>, work: &mut [f32], z: &mut [f32]) {
+        let width = self.output.len();
+        self.hidden.apply(input, work);
+        for (z, hidden) in z.iter_mut().zip(work.chunks_exact_mut(width)).take(input.tokens) {
+            hidden.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { 0.0 });
+            *z = dot_f32(hidden, self.output) + self.bias;
+        }
+    }
+}
+
+/// Whether a token's router is asked at a block: its mask holds the blocks that it ran so far.
+pub(crate) fn is_asked(shape: &Shape, block: usize, mask: u32) -> bool {
+    match shape.policy {
+        Policy::Dense => false,
+        Policy::Skip => block > 0,
+        // Still active in the block before: a halted token is never asked again.
+        Policy::Halt => block > 0 && mask >> (block - 1) & 1 == 1,
+    }
+}
+
+/// Whether a token leaves keys and values in a block.
+pub(crate) fn is_cached(shape: &Shape, active: bool, position: usize) -> bool {
+    active
+        || match shape.cache {
+            Cache::Project => true,
+            Cache::Omit { kept } => position < usize::from(kept),
+        }
+}
