@@ -1,0 +1,67 @@
+//! One request to records: prompt in, text and depths out.
+
+use crate::failure::Failure;
+use crate::link;
+use crate::meter::Meter;
+use fathom::format::record::{Ended, MAX_PROMPT, Record, Region, Request};
+use fathom::{Blob, Sampler, Session};
+use heapless::Vec;
+
+/// Answers `request`, from the first `Prompt` record to `Done`.
+pub fn answer<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Request, meter: &Meter) -> Result<(), Failure> {
+    meter.clear_regions();
+    let prompt = encode(blob, request.prompt)?;
+    if let Some(effort) = request.effort {
+        session.set_operating_point(usize::from(effort))?;
+    }
+    defmt::info!("prompt: {=usize} tokens; to generate: {=u32}", prompt.len(), request.tokens);
+
+    let start = meter.now();
+    session.prefill(&prompt)?;
+    let cycles = meter.now() - start;
+    for (token, active) in prompt.iter().zip(session.trace().masks()) {
+        link::send(&Record::Prompt { token: *token, active: *active });
+    }
+    link::send(&Record::Prefilled { tokens: prompt.len() as u32, cycles });
+
+    let ended = generate(session, blob, request, meter)?;
+    link::send(&Record::Regions { cycles: meter.regions() });
+    link::send(&Record::Done { ended });
+    defmt::info!("done: {}, {=u64} cycles in all", ended, meter.now());
+    Ok(())
+}
+
+/// The prompt's tokens.
+fn encode(blob: &Blob, prompt: &[u8]) -> Result<Vec<u16, MAX_PROMPT>, Failure> {
+    let most = blob.shape().context.min(MAX_PROMPT);
+    if prompt.is_empty() {
+        return Err(Failure::EmptyPrompt);
+    }
+    if prompt.len() > most {
+        return Err(Failure::LongPrompt { most, found: prompt.len() });
+    }
+    prompt.iter().enumerate().map(|(at, byte)| blob.encode(*byte).ok_or(Failure::Alphabet { byte: *byte, at })).collect()
+}
+
+/// The token loop. The last token is not fed back: nothing would come of it.
+fn generate<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Request, meter: &Meter) -> Result<Ended, Failure> {
+    let mut sampler = Sampler::new(request.seed, request.temperature, request.top_k);
+    for left in (0..request.tokens).rev() {
+        let start = meter.now();
+        meter.enter(Region::Sampling);
+        let token = sampler.sample(session.logits());
+        meter.enter(Region::Other);
+        let full = session.position() == blob.shape().context;
+        let mut active = 0;
+        if left > 0 && !full {
+            session.step(token)?;
+            active = session.trace().masks().last().copied().unwrap_or_default();
+        }
+        let cycles = meter.now() - start;
+        link::send(&Record::Token { token, text: blob.decode(token), active, cycles });
+        if left > 0 && full {
+            return Ok(Ended::ContextFull);
+        }
+    }
+    Ok(Ended::Requested)
+}
