@@ -49,12 +49,12 @@ pub fn gelu(x: f32) -> f32 {
     x * sigmoid(TWICE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x))
 }
 
-/// `1 / sqrt(x)`. *Range*: normal `x > 0`. *Error*: relative, below 6e-7: micromath's estimate and two Newton steps.
+/// `1 / sqrt(x)`. *Range*: normal `x > 0`. *Error*: relative, below 6e-7: micromath's estimate (3.5%) and three Newton steps.
 #[inline]
 pub fn inverse_sqrt(x: f32) -> f32 {
     let mut y = x.invsqrt();
-    for _ in 0..2 {
-        y *= 1.5 - 0.5 * x * y * y;
+    for _ in 0..3 {
+        y *= 1.5 - (0.5 * x * y) * y;
     }
     y
 }

@@ -1,1 +1,4 @@
 //! Helpers shared by the integration tests.
+#![forbid(unsafe_code)]
+
+pub mod models;

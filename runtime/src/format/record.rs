@@ -125,7 +125,7 @@ pub enum Record<'a> {
         /// Cycles for all of them.
         cycles: u64,
     },
-    /// One generated token, with the forward pass that followed from it (the last one is not fed back: its `active` is 0).
+    /// One generated token, after its own forward pass: every generated token is fed back, so that a conversation can go on.
     Token {
         /// Its number.
         token: u16,
@@ -134,7 +134,7 @@ pub enum Record<'a> {
         text: &'a [u8],
         /// Bit `b` is set when the token was active in block `b`.
         active: u32,
-        /// Cycles to sample it and to run it through the model.
+        /// Cycles to sample it and to run it through the model's blocks and head.
         cycles: u64,
     },
     /// Cycles per region since the request, in the order of [`Region::ALL`].

@@ -1,0 +1,210 @@
+//! `host-sim run`: the firmware image answers a prompt on the modelled core.
+
+use crate::answer::Collector;
+use crate::board::{Board, End, Event, FLASH};
+use crate::firmware;
+use crate::image::Image;
+use crate::machine::cycles::cortex_m4;
+use crate::report::{Counters, Report};
+use crate::stream::Stream;
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
+use std::io::{IsTerminal, Write, stdout};
+use std::path::{Path, PathBuf};
+
+/// Exit code after a fault of the guest.
+const FAULT: u8 = 101;
+
+/// Run the firmware image on a modelled Cortex-M4F and count its cycles
+#[derive(Parser, Debug)]
+#[command(after_help = "\
+Examples:
+  host-sim run
+  host-sim run --prompt 'JULIET:' --tokens 100 --temperature 0.8 --seed 7
+  host-sim run --effort 0 --json run.json
+  host-sim run --image my.elf --model my.fathom --clock 168MHz")]
+pub struct Cmd {
+    /// The model [default: firmware/models/default.fathom]
+    #[arg(long, value_name = "BLOB")]
+    model: Option<PathBuf>,
+    /// The image [default: built by firmware/build-image]
+    #[arg(long, value_name = "ELF")]
+    image: Option<PathBuf>,
+    /// Text to continue
+    #[arg(long, default_value = "ROMEO:\n")]
+    prompt: String,
+    /// Tokens to generate, at most; the end of the model's context ends generation too
+    #[arg(long, default_value_t = 100)]
+    tokens: u32,
+    /// Seed of the sampler
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Sampling temperature; 0 takes the most likely token
+    #[arg(long, default_value_t = 0.8)]
+    temperature: f32,
+    /// Sample among this many most likely tokens; 0 is all
+    #[arg(long, default_value_t = 0)]
+    top_k: u16,
+    /// Operating point of the model, 0 the cheapest [default: the model's]
+    #[arg(long)]
+    effort: Option<u8>,
+    /// Clock for tokens/s, such as 64MHz
+    #[arg(long, default_value = "64MHz", value_parser = parse_clock)]
+    clock: u64,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Stop a runaway guest after this many instructions
+    #[arg(long, default_value_t = 20_000_000_000, value_name = "N")]
+    max_instructions: u64,
+    /// Do not show the firmware's log
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// `64MHz`, `32.768kHz`, `1GHz` or plain hertz.
+fn parse_clock(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let (number, unit) = [("ghz", 1e9), ("mhz", 1e6), ("khz", 1e3), ("hz", 1.0)]
+        .iter()
+        .find_map(|(suffix, unit)| lower.strip_suffix(suffix).map(|number| (number.trim(), *unit)))
+        .unwrap_or((&lower, 1.0));
+    let hertz = number.parse::<f64>().map_err(|_| format!("{text} is not a frequency such as 64MHz"))? * unit;
+    if !(1.0..=1e12).contains(&hertz) {
+        return Err(format!("{text} is not between 1 Hz and 1000 GHz"));
+    }
+    Ok(hertz.round() as u64)
+}
+
+impl Cmd {
+    /// Runs the command; returns the exit code.
+    ///
+    /// # Errors
+    /// Anything that keeps the guest from running, or its refusal of the request.
+    pub fn run(self) -> Result<u8> {
+        let workspace = if self.model.is_none() || self.image.is_none() { Some(firmware::workspace()?) } else { None };
+        let in_workspace = |path: &str| workspace.as_deref().unwrap_or(Path::new(".")).join(path);
+        let model_path = self.model.clone().unwrap_or_else(|| in_workspace("firmware/models/default.fathom"));
+        let model = std::fs::read(&model_path).with_context(|| format!("cannot read the model {}", model_path.display()))?;
+        let request = self.request()?;
+        let image_path = match &self.image {
+            Some(path) => path.clone(),
+            None => firmware::build(&in_workspace("."))?,
+        };
+        let image = Image::read(&image_path)?;
+        let mut board = Board::new(&image, &model)?;
+        let (end, collector) = self.converse(&mut board, &image, &request)?;
+
+        if let Some(fault) = board.describe_fault(&image) {
+            eprintln!("{fault}");
+            return Ok(FAULT);
+        }
+        if let Some(message) = &collector.answer.failed {
+            bail!("{message}");
+        }
+        match end {
+            End::Exit(0) if collector.answer.ended.is_some() => {}
+            End::Exit(0) => bail!("the guest exited before its answer was complete"),
+            End::Exit(code) => {
+                eprintln!("the guest exited with code {code}");
+                return Ok(code.clamp(1, 255) as u8);
+            }
+            End::Stuck(why) => bail!("the guest stopped: {why}, at {}", image.place(board.machine.register(15))),
+            End::Lockup => bail!("the guest locked up at {}", image.place(board.machine.register(15))),
+        }
+        let counters = Counters {
+            instructions: board.machine.instructions(),
+            cycles: board.machine.cycles(),
+            clock_hz: self.clock,
+            cost_table: cortex_m4::VERSION,
+            flash_code: image.bytes_in(FLASH),
+            flash_model: model.len(),
+            stack_peak: board.stack_peak(),
+        };
+        let report = Report::new(&collector.answer, &counters);
+        print!("\n{}", report.table());
+        if let Some(path) = &self.json {
+            write_whole(path, &report)?;
+        }
+        Ok(0)
+    }
+
+    /// The request as one frame.
+    fn request(&self) -> Result<Vec<u8>> {
+        let prompt = self.prompt.as_bytes();
+        if prompt.is_empty() {
+            bail!("the prompt is empty: give at least one character with --prompt");
+        }
+        if prompt.len() > MAX_PROMPT {
+            bail!("the prompt has {} bytes, at most {MAX_PROMPT} fit into a request: shorten it", prompt.len());
+        }
+        if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
+            bail!("--temperature is {}, but must be 0 or more", self.temperature);
+        }
+        let Self { tokens, seed, temperature, top_k, effort, .. } = *self;
+        let request = Request { prompt, tokens, seed, temperature, top_k, effort };
+        let mut buffer = [0; MAX_FRAME];
+        let frame = encode(&request, &mut buffer).context("the request does not fit into a frame")?;
+        Ok(frame.to_vec())
+    }
+
+    /// Sends the request and shows the answer as it comes.
+    fn converse(&self, board: &mut Board, image: &Image, request: &[u8]) -> Result<(End, Collector)> {
+        let shaded = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let mut stream = Stream::new(stdout().lock(), shaded);
+        let mut collector = Collector::default();
+        let mut trouble: Result<()> = Ok(());
+        let end = board.run(image, request, self.max_instructions, &mut |event| match event {
+            Event::Log(line) => {
+                if !self.quiet {
+                    eprintln!("{line}");
+                }
+            }
+            Event::Console(bytes) => {
+                let _ = std::io::stderr().write_all(bytes); // a closed stderr is nobody's loss
+            }
+            Event::Records(bytes) => {
+                let blocks = collector.answer.blocks;
+                stream.set_blocks(blocks);
+                let mut shown = Ok(());
+                let received = collector.receive(bytes, |text, active| {
+                    if shown.is_ok() {
+                        shown = stream.token(text, active.count_ones());
+                    }
+                });
+                if trouble.is_ok() {
+                    trouble = received.map_err(anyhow::Error::from).and(shown.map_err(anyhow::Error::from));
+                }
+            }
+        })?;
+        stream.finish()?;
+        trouble?;
+        Ok((end, collector))
+    }
+}
+
+/// Writes the report beside its place, then moves it there: never a partial file.
+fn write_whole(path: &Path, report: &Report) -> Result<()> {
+    let partial = path.with_extension("json.partial");
+    let text = serde_json::to_string_pretty(report)? + "\n";
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_have_units() {
+        assert_eq!(parse_clock("64MHz"), Ok(64_000_000));
+        assert_eq!(parse_clock("32.768 kHz"), Ok(32_768));
+        assert_eq!(parse_clock("24000000"), Ok(24_000_000));
+        assert!(parse_clock("fast").is_err());
+        assert!(parse_clock("-1MHz").is_err());
+    }
+}

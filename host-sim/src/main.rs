@@ -1,0 +1,31 @@
+//! The `host-sim` command: stdout belongs to the guest's text and the report, diagnostics go to stderr.
+
+use clap::Parser;
+use fathom_host_sim::cmd;
+use std::process::ExitCode;
+
+/// Executes Fathom firmware images on a modelled Cortex-M and counts their cycles
+#[derive(Parser)]
+#[command(version, after_help = "Every cycle figure is modelled: see `host-sim run --help` and ARCHITECTURE.md.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Run(cmd::run::Cmd),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(command) => command.run(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("host-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Stepping, prefill in tiles of any length, and the whole sequence at once agree bit for bit, for every policy, cache, variant and
+//! element type.
+
+use fathom::format::{Cache, Element, Header, Policy};
+use fathom::{Blob, NoProbe, Plan, Session};
+use fathom_tests::models::{every_variant, random_blob, routed, tokens};
+
+/// Logits after every token as bits, and the depth trace.
+fn forward(blob: &Blob<'_>, tokens: &[u16], tile: usize, point: usize) -> (Vec<Vec<u32>>, Vec<u32>) {
+    let plan = Plan::new(blob.shape(), tile).unwrap();
+    let mut arena = vec![0x7fc0_0000; plan.bytes() / 4]; // NaNs: nothing may depend on what the memory held
+    let mut session = Session::new(blob, &mut arena, &plan, NoProbe).unwrap();
+    session.set_operating_point(point).unwrap();
+    let mut logits = Vec::new();
+    session.score(tokens, |_, row| logits.push(row.iter().map(|x| x.to_bits()).collect())).unwrap();
+    let masks = session.trace().masks().to_vec();
+    (logits, masks)
+}
+
+fn assert_tiles_agree(header: &Header) {
+    let bytes = random_blob(header, 5);
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let context = blob.shape().context;
+    let tokens = tokens(header, 9, context);
+    for point in 0..header.operating_points.len() {
+        let stepped = forward(&blob, &tokens, 1, point);
+        assert!(stepped.0.iter().flatten().all(|bits| f32::from_bits(*bits).is_finite()));
+        for tile in [2, 3, 8, 17, context] {
+            assert!(stepped == forward(&blob, &tokens, tile, point), "tile {tile}, point {point}, {header:?}");
+        }
+    }
+}
+
+#[test]
+fn every_policy_and_cache_is_independent_of_the_tile() {
+    for element in [Element::Int8, Element::F16] {
+        for policy in [Policy::Dense, Policy::Skip, Policy::Halt] {
+            for cache in [Cache::Project, Cache::Omit { kept: 0 }, Cache::Omit { kept: 2 }] {
+                for soft_scaling in [false, true] {
+                    let mut header = routed(policy, cache, element);
+                    header.routing.soft_scaling = soft_scaling;
+                    assert_tiles_agree(&header);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_variant_is_independent_of_the_tile() {
+    every_variant().iter().for_each(assert_tiles_agree);
+}
+
+#[test]
+fn rows_longer_than_the_exact_bound_are_summed_in_pieces() {
+    let mut header = routed(Policy::Halt, Cache::Project, Element::Int8);
+    header.geometry.mlp_width = 1028;
+    assert_tiles_agree(&header);
+}
+
+#[test]
+fn step_and_prefill_agree_with_score() {
+    let header = routed(Policy::Halt, Cache::Project, Element::Int8);
+    let bytes = random_blob(&header, 5);
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let tokens = tokens(&header, 9, 20);
+    let (logits, masks) = forward(&blob, &tokens, 8, 1);
+    let plan = Plan::new(blob.shape(), 8).unwrap();
+    let mut arena = vec![0; plan.bytes() / 4];
+    let mut session = Session::new(&blob, &mut arena, &plan, NoProbe).unwrap();
+    let bits = |logits: &[f32]| logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(session.prefill(&tokens[..11]).unwrap()), logits[10]);
+    for (index, token) in tokens.iter().enumerate().skip(11) {
+        assert_eq!(bits(session.step(*token).unwrap()), logits[index]);
+    }
+    assert_eq!(session.trace().masks(), masks);
+}
+
+#[test]
+fn halted_tokens_stay_halted_and_skipped_ones_may_return() {
+    for cache in [Cache::Project, Cache::Omit { kept: 1 }] {
+        let header = routed(Policy::Halt, cache, Element::Int8);
+        let bytes = random_blob(&header, 5);
+        let blob = Blob::parse(bytes.bytes()).unwrap();
+        let (_, masks) = forward(&blob, &tokens(&header, 9, 24), 8, 1);
+        assert!(masks.iter().all(|mask| (mask + 1).is_power_of_two()), "{masks:?}");
+        assert!(masks.iter().any(|mask| *mask != 15) && masks.iter().any(|mask| *mask > 1), "the routers decide: {masks:?}");
+        let header = routed(Policy::Skip, cache, Element::Int8);
+        let bytes = random_blob(&header, 5);
+        let blob = Blob::parse(bytes.bytes()).unwrap();
+        let (_, masks) = forward(&blob, &tokens(&header, 9, 24), 8, 1);
+        assert!(masks.iter().any(|mask| !(mask + 1).is_power_of_two()), "{masks:?}");
+    }
+}
+
+#[test]
+fn an_infinite_threshold_runs_every_block() {
+    let mut header = routed(Policy::Skip, Cache::Project, Element::Int8);
+    for threshold in &mut header.operating_points[0].thresholds {
+        *threshold = f32::INFINITY;
+    }
+    let bytes = random_blob(&header, 5);
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let (_, masks) = forward(&blob, &tokens(&header, 9, 24), 8, 0);
+    assert_eq!(masks, [15; 24]);
+}
