@@ -1,0 +1,114 @@
+//! Runs the firmware image under QEMU: an emulator by others, so that what our machine and our runtime agree on is not only our word.
+
+use fathom::format::record::{self, MAX_FRAME, Record, Request};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// QEMU's board with the memory map of the image, and where the model region starts in it.
+const BOARD: &str = "mps2-an386";
+const MODEL_ADDRESS: &str = "0x20000";
+
+/// What came of one run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The guest's exit code.
+    pub code: Option<i32>,
+    /// What the guest wrote to standard error: its log, encoded by defmt.
+    pub log: Vec<u8>,
+    frames: Vec<Vec<u8>>,
+}
+
+impl Outcome {
+    /// Hands over the records that the guest sent, in their order.
+    ///
+    /// # Panics
+    /// A frame is malformed.
+    pub fn each_record(&self, mut take: impl FnMut(Record<'_>)) {
+        for frame in &self.frames {
+            take(record::decode(&mut frame.clone()).expect("the image sends valid records"));
+        }
+    }
+
+    /// The guest's one line about why there is no answer.
+    pub fn failure(&self) -> Option<String> {
+        let mut failure = None;
+        self.each_record(|record| {
+            if let Record::Failed { message } = record {
+                failure = Some(message.to_owned());
+            }
+        });
+        failure
+    }
+}
+
+/// The frame of a request.
+///
+/// # Panics
+/// The prompt is longer than a frame.
+pub fn frame(request: &Request<'_>) -> Vec<u8> {
+    let mut buffer = [0; MAX_FRAME];
+    record::encode(request, &mut buffer).expect("the prompt of a test fits into a frame").to_vec()
+}
+
+/// Runs `image` with the bytes of `model` at the start of the model region (none: the region stays empty) and `input` on its request
+/// stream, for at most `limit`.
+///
+/// # Errors
+/// QEMU cannot be started or fed, or the limit has passed ([`io::ErrorKind::TimedOut`]).
+pub fn run(image: &Path, model: Option<&Path>, input: &[u8], limit: Duration) -> io::Result<Outcome> {
+    let mut command = Command::new("qemu-system-arm");
+    command.args(["-M", BOARD, "-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
+    if let Some(model) = model {
+        command.arg("-device").arg(format!("loader,file={},addr={MODEL_ADDRESS},force-raw=on", model.display()));
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+
+    let (records, log) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    if let Some(mut stdin) = child.stdin.take()
+        && let Err(error) = stdin.write_all(input)
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        // A broken pipe means that the guest ended before it asked; its exit code and records say why.
+        child.kill()?;
+        return Err(error);
+    }
+    let status = wait(&mut child, limit)?;
+    let frames = collect(records)?.split_inclusive(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    Ok(Outcome { code: status.code(), log: collect(log)?, frames })
+}
+
+/// Waits for the end, and makes one when the limit has passed.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if start.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("QEMU ran longer than {limit:?}")));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Reads a pipe to its end beside the guest, so that a full pipe never stops it.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
+    })
+}
+
+fn collect(reader: JoinHandle<io::Result<Vec<u8>>>) -> io::Result<Vec<u8>> {
+    reader.join().map_err(|_| io::Error::other("a reader of QEMU's output panicked"))?
+}
