@@ -14,6 +14,13 @@ const MAX_MESSAGE: usize = 400;
 pub enum Failure {
     /// The model region holds no valid model.
     Model(BlobError),
+    /// The model is longer than the region that it lies in.
+    LargeModel {
+        /// Bytes of the model.
+        wanted: usize,
+        /// Bytes of the region.
+        found: usize,
+    },
     /// The model cannot be planned.
     Plan(PlanError),
     /// RAM is too small for the model.
@@ -38,6 +45,12 @@ impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Model(error) => error.fmt(f),
+            Self::LargeModel { wanted, found } => {
+                write!(
+                    f,
+                    "the model has {wanted} bytes, its flash region {found}: export a smaller one or enlarge MODEL in memory.x"
+                )
+            }
             Self::Plan(error) => error.fmt(f),
             Self::Memory { wanted, found } => {
                 write!(f, "the model needs {wanted} bytes of RAM, {found} are free: export a smaller model or a shorter context")
@@ -72,7 +85,11 @@ pub fn report(message: &impl Display) {
 
 impl From<BlobError> for Failure {
     fn from(error: BlobError) -> Self {
-        Self::Model(error)
+        match error {
+            // What was parsed is the whole region, so what is missing lies beyond it.
+            BlobError::Truncated { wanted, found } => Self::LargeModel { wanted, found },
+            error => Self::Model(error),
+        }
     }
 }
 

@@ -4,14 +4,24 @@ use crate::board::{self, Exit};
 use crate::{failure, log};
 use core::fmt::{self, Display};
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 use cortex_m_rt::{ExceptionFrame, exception};
+
+/// Says why, and exits. What crashes while saying so exits without a word.
+fn crash(cause: &dyn Display) -> ! {
+    static CRASHED: AtomicBool = AtomicBool::new(false);
+    if !CRASHED.swap(true, Ordering::Relaxed) {
+        if log::recover() {
+            defmt::error!("{}", defmt::Display2Format(&cause));
+        }
+        failure::report(&cause);
+    }
+    board::exit(Exit::Crashed)
+}
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    log::finish(); // the panic may have come from the middle of a log
-    defmt::error!("{}", defmt::Display2Format(info));
-    failure::report(info);
-    board::exit(Exit::Crashed)
+    crash(info)
 }
 
 /// The core's state when it faulted.
@@ -32,9 +42,5 @@ impl Display for Fault<'_> {
 #[allow(unsafe_code, reason = "cortex-m-rt demands an unsafe fn here; nothing in it is")]
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    let fault = Fault { frame, status: board::fault_status() };
-    log::finish();
-    defmt::error!("{}", defmt::Display2Format(&fault));
-    failure::report(&fault);
-    board::exit(Exit::Crashed)
+    crash(&Fault { frame, status: board::fault_status() })
 }

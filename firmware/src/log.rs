@@ -14,30 +14,32 @@ const PIECE: usize = 128;
 static LOGGER: Mutex<RefCell<State>> =
     Mutex::new(RefCell::new(State { encoder: Encoder::new(), piece: Vec::new(), section: None }));
 
+type Piece = Vec<u8, PIECE>;
+
 struct State {
     encoder: Encoder,
-    piece: Vec<u8, PIECE>,
+    piece: Piece,
     /// The critical section that holds while a frame is open.
     section: Option<RestoreState>,
 }
 
-impl State {
-    fn with(work: impl FnOnce(&mut Encoder, &mut dyn FnMut(&[u8]))) {
-        critical_section::with(|section| {
-            let state = &mut *LOGGER.borrow_ref_mut(section);
-            work(&mut state.encoder, &mut |bytes| {
-                for byte in bytes {
-                    if state.piece.push(*byte).is_err() {
-                        flush(&mut state.piece);
-                        state.piece.push(*byte).unwrap_or_default();
-                    }
-                }
-            });
-        });
+fn with(work: impl FnOnce(&mut Encoder, &mut Piece)) {
+    critical_section::with(|section| {
+        let State { encoder, piece, .. } = &mut *LOGGER.borrow_ref_mut(section);
+        work(encoder, piece);
+    });
+}
+
+/// Adds encoded bytes to the piece, which goes out when it is full.
+#[inline(never)] // the encoder calls this from a dozen places
+fn push(piece: &mut Piece, bytes: &[u8]) {
+    if piece.extend_from_slice(bytes).is_err() {
+        flush(piece);
+        bytes.chunks(PIECE).for_each(link::log);
     }
 }
 
-fn flush(piece: &mut Vec<u8, PIECE>) {
+fn flush(piece: &mut Piece) {
     link::log(piece);
     piece.clear();
 }
@@ -54,7 +56,7 @@ unsafe impl defmt::Logger for Logger {
             let open = LOGGER.borrow_ref_mut(inner).section.replace(section);
             assert!(open.is_none(), "a log frame was opened inside another");
         });
-        State::with(|encoder, write| encoder.start_frame(write));
+        with(|encoder, piece| encoder.start_frame(|bytes| push(piece, bytes)));
     }
 
     unsafe fn flush() {}
@@ -64,18 +66,30 @@ unsafe impl defmt::Logger for Logger {
     }
 
     unsafe fn write(bytes: &[u8]) {
-        State::with(|encoder, write| encoder.write(bytes, write));
+        with(|encoder, piece| encoder.write(bytes, |encoded| push(piece, encoded)));
     }
 }
 
-/// Ends the open frame, if there is one: normally a whole one, after a panic or fault in the middle of a log what there is of it.
-pub fn finish() {
+/// Ends the open frame, if there is one.
+fn finish() {
     let section = critical_section::with(|inner| LOGGER.borrow_ref_mut(inner).section.take());
     if let Some(section) = section {
-        State::with(|encoder, write| encoder.end_frame(write));
-        critical_section::with(|inner| flush(&mut LOGGER.borrow_ref_mut(inner).piece));
+        with(|encoder, piece| {
+            encoder.end_frame(|bytes| push(piece, bytes));
+            flush(piece);
+        });
         board::leave_critical_section(section);
     }
+}
+
+/// Makes the logger fit for use after a panic or fault that may have come from the middle of a log: what there is of its frame goes
+/// out. False when the crash came from the logger itself.
+pub fn recover() -> bool {
+    let usable = critical_section::with(|inner| LOGGER.borrow(inner).try_borrow_mut().is_ok());
+    if usable {
+        finish();
+    }
+    usable
 }
 
 defmt::timestamp!("{=u32}", board::cycles());

@@ -1,0 +1,28 @@
+# Every target sets up what it needs first: see .ci/setup and firmware/build-image.
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: ## The firmware image answers a prompt on the modelled core
+	.ci/setup
+	cargo run --release --package fathom-host-sim -- run
+
+test: ## All tests, with the image under our machine and under QEMU
+	.ci/setup tests
+	FATHOM_IMAGE="$$(firmware/build-image)" && export FATHOM_IMAGE && cargo test --release
+
+image: ## The firmware image; prints where it lies
+	.ci/setup
+	firmware/build-image
+
+lint: ## Formatting, clippy and documentation, without a single warning
+	.ci/setup
+	cargo fmt --all --check
+	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --release --no-deps
+	firmware/build-image --check
+
+clean: ## Removes everything that was built
+	cargo clean
+
+.PHONY: help demo test image lint clean
