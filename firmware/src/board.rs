@@ -3,8 +3,10 @@
 //! The only file with `unsafe` of its own. The memory map is in `memory.x`.
 #![allow(unsafe_code, reason = "linker symbols, the allocator, semihosting and system registers cannot be reached otherwise")]
 
+use crate::fault;
 use core::ptr::addr_of;
 use cortex_m::peripheral::{DCB, DWT, Peripherals, SCB};
+use cortex_m_rt::ExceptionFrame;
 use cortex_m_semihosting::{nr, syscall};
 use critical_section::RestoreState;
 use embedded_alloc::LlffHeap;
@@ -16,6 +18,7 @@ static HEAP: LlffHeap = LlffHeap::empty();
 unsafe extern "C" {
     static _model_start: u8;
     static _model_end: u8;
+    static _stack_end: u8;
     static __sheap: u8;
     static _heap_end: u8;
 }
@@ -115,8 +118,35 @@ pub fn exit(exit: Exit) -> ! {
     }
 }
 
-/// Configurable fault status: which rule was broken (Armv7-M, B3.2.15).
-pub fn fault_status() -> u32 {
+/// Where a HardFault begins. Replaces the trampoline of cortex-m-rt, which would go on to use a stack that may have overflowed: with
+/// less than 2 KiB left, what comes starts at the top again. It never returns, so nothing there is needed any more.
+///
+/// # Safety
+/// Only the core may call it, by the vector table.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn HardFault() -> ! {
+    core::arch::naked_asm!(
+        "mrs r0, msp", // the frame, if there was room for one
+        "movw r1, :lower16:_stack_end",
+        "movt r1, :upper16:_stack_end",
+        "add r1, r1, #2048",
+        "cmp r0, r1",
+        "bhs 2f",
+        "movw r1, :lower16:_stack_start",
+        "movt r1, :upper16:_stack_start",
+        "msr msp, r1",
+        "2:",
+        "b {entered}",
+        entered = sym hard_fault,
+    )
+}
+
+extern "C" fn hard_fault(frame: *const ExceptionFrame) -> ! {
+    let stacked = frame.addr() >= addr_of!(_stack_end).addr();
+    // SAFETY: the core wrote the frame here before it entered HardFault, and the stack above or below it is used, never it.
+    let frame = stacked.then(|| unsafe { &*frame });
     // SAFETY: the register is always there on Armv7-M, and reading it changes nothing.
-    unsafe { (*SCB::PTR).cfsr.read() }
+    let status = unsafe { (*SCB::PTR).cfsr.read() };
+    fault::hard_fault(frame, status)
 }

@@ -5,7 +5,7 @@ use crate::{failure, log};
 use core::fmt::{self, Display};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
-use cortex_m_rt::{ExceptionFrame, exception};
+use cortex_m_rt::ExceptionFrame;
 
 /// Says why, and exits. What crashes while saying so exits without a word.
 fn crash(cause: &dyn Display) -> ! {
@@ -21,26 +21,42 @@ fn crash(cause: &dyn Display) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    crash(info)
+    crash(&Panic(info))
 }
 
-/// The core's state when it faulted.
+/// A panic in one line; its own `Display` takes two.
+struct Panic<'p>(&'p PanicInfo<'p>);
+
+impl Display for Panic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("panic")?;
+        if let Some(location) = self.0.location() {
+            write!(f, " at {location}")?;
+        }
+        write!(f, ": {}", self.0.message())
+    }
+}
+
+/// The end of every HardFault. `frame` is what the core saved, `None` where the stack had no room left for it, and `status` the
+/// configurable fault status register (Armv7-M, B3.2.15).
+pub fn hard_fault(frame: Option<&ExceptionFrame>, status: u32) -> ! {
+    crash(&Fault { frame, status })
+}
+
 struct Fault<'f> {
-    frame: &'f ExceptionFrame,
-    /// Configurable fault status register.
+    frame: Option<&'f ExceptionFrame>,
     status: u32,
 }
 
 impl Display for Fault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frame, status } = self;
-        let (pc, lr, xpsr) = (frame.pc(), frame.lr(), frame.xpsr());
-        write!(f, "HardFault at pc {pc:#010x}, lr {lr:#010x}, xpsr {xpsr:#010x}, cfsr {status:#010x}")
+        match frame {
+            Some(frame) => {
+                let (pc, lr, xpsr) = (frame.pc(), frame.lr(), frame.xpsr());
+                write!(f, "HardFault at pc {pc:#010x}, lr {lr:#010x}, xpsr {xpsr:#010x}, cfsr {status:#010x}")
+            }
+            None => write!(f, "the stack overflowed (HardFault, cfsr {status:#010x}): enlarge STACK in memory.x"),
+        }
     }
-}
-
-#[allow(unsafe_code, reason = "cortex-m-rt demands an unsafe fn here; nothing in it is")]
-#[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    crash(&Fault { frame, status: board::fault_status() })
 }
