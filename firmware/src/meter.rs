@@ -10,7 +10,7 @@ pub struct Meter {
     last: Cell<u32>,
     total: Cell<u64>,
     region: Cell<Region>,
-    regions: Cell<[u64; Region::ALL.len()]>,
+    regions: [Cell<u64>; Region::ALL.len()],
 }
 
 impl Meter {
@@ -21,7 +21,7 @@ impl Meter {
             last: Cell::new(board::cycles()),
             total: Cell::new(0),
             region: Cell::new(Region::Other),
-            regions: Cell::new([0; Region::ALL.len()]),
+            regions: [const { Cell::new(0) }; Region::ALL.len()],
         }
     }
 
@@ -30,22 +30,21 @@ impl Meter {
         let count = board::cycles();
         let passed = u64::from(count.wrapping_sub(self.last.replace(count)));
         self.total.set(self.total.get() + passed);
-        let mut regions = self.regions.get();
-        regions[self.region.get() as usize] += passed;
-        self.regions.set(regions);
+        let region = &self.regions[self.region.get() as usize];
+        region.set(region.get() + passed);
         self.total.get()
     }
 
     /// Forgets what regions took so far.
     pub fn clear_regions(&self) {
         self.now();
-        self.regions.set([0; Region::ALL.len()]);
+        self.regions.iter().for_each(|region| region.set(0));
     }
 
     /// Cycles per region since [`Meter::clear_regions`], in the order of [`Region::ALL`].
     pub fn regions(&self) -> [u64; Region::ALL.len()] {
         self.now();
-        self.regions.get()
+        self.regions.each_ref().map(Cell::get)
     }
 
     /// What comes belongs to `region`.
