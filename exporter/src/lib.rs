@@ -1,2 +1,37 @@
 //! Host-side training, calibration, quantisation and export of Fathom models.
+//!
+//! In the order of the data: a [`corpus`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`model`] computes with [`ops`];
+//! [`train`] fits it; [`evaluate`] judges it; [`calibrate`] finds operating points; [`quantise`] and [`export`] write the blob, which
+//! [`blob_eval`] judges with the runtime's own kernels.
 #![forbid(unsafe_code)]
+
+pub mod corpus;
+pub mod recipe;
+
+pub mod config;
+pub mod tensors;
+
+pub mod checkpoint;
+
+pub mod ops;
+
+pub mod model;
+
+pub mod random;
+
+pub mod optimiser;
+
+pub mod metrics;
+pub mod train;
+
+pub mod evaluate;
+
+pub mod calibrate;
+
+pub mod aligned;
+pub mod export;
+pub mod quantise;
+
+pub mod blob_eval;
+
+pub mod cmd;

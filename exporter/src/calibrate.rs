@@ -1,0 +1,119 @@
+//! Finds one threshold per router for each target share of saved token-layer operations.
+//!
+//! A router that halts a token changes what later routers see, so shares are reached in a closed loop: thresholds are read off the
+//! distribution of router outputs at full depth at some level, the model is run under hard routing through its blob, and the level is
+//! bisected until the measured share meets the target.
+
+use crate::blob_eval::{Evaluation, evaluate};
+use crate::export::blob;
+use crate::tensors::ModelTensors;
+use anyhow::{Result, bail};
+use fathom::Blob;
+use fathom::format::header::MAX_OPERATING_POINTS;
+use fathom::format::{Header, OperatingPoint};
+
+/// Largest accepted distance of a measured share from its target.
+pub const SHARE_TOLERANCE: f64 = 0.005;
+/// Halvings of the level: below one token in a hundred thousand.
+const BISECTIONS: usize = 18;
+
+/// How a level becomes thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Levels {
+    /// All routers share one threshold, a quantile of all outputs: for routers that predict the same quantity, the gain still to come.
+    Common,
+    /// Each router has the same quantile of its own outputs: for gates whose ranges differ from layer to layer.
+    PerRouter,
+}
+
+/// Router outputs on a text at full depth, sorted: `[routers][tokens]`.
+#[derive(Clone, Debug)]
+pub struct Outputs(Vec<Vec<f32>>);
+
+impl Outputs {
+    /// Sorts the outputs, `[routers][tokens]`.
+    pub fn new(mut outputs: Vec<Vec<f32>>) -> Self {
+        outputs.iter_mut().for_each(|router| router.sort_by(f32::total_cmp));
+        Self(outputs)
+    }
+
+    /// Thresholds at `level` of halting, 0 (nothing halts) to 1 (everything does).
+    fn thresholds(&self, levels: Levels, level: f64) -> Vec<f32> {
+        if level <= 0.0 {
+            return vec![f32::INFINITY; self.0.len()];
+        }
+        match levels {
+            Levels::PerRouter => self.0.iter().map(|router| quantile(router, 1.0 - level)).collect(),
+            Levels::Common => {
+                let mut all: Vec<f32> = self.0.iter().flatten().copied().collect();
+                all.sort_by(f32::total_cmp);
+                vec![quantile(&all, 1.0 - level); self.0.len()]
+            }
+        }
+    }
+}
+
+fn quantile(sorted: &[f32], share: f64) -> f32 {
+    let index = (share * sorted.len() as f64) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// One operating point per target, from the most saved to the least. `targets` are shares in `0..1`; 0 gives full depth.
+///
+/// # Errors
+/// A target that the model cannot reach within [`SHARE_TOLERANCE`], too many targets, or a model that cannot be exported.
+pub fn calibrate(
+    header: &Header,
+    model: &ModelTensors,
+    outputs: &Outputs,
+    levels: Levels,
+    tokens: &[u16],
+    targets: &[f64],
+    report: &mut dyn FnMut(f64, &Evaluation),
+) -> Result<Vec<OperatingPoint>> {
+    if targets.is_empty() || targets.len() > MAX_OPERATING_POINTS {
+        bail!("give 1 to {MAX_OPERATING_POINTS} targets, found {}", targets.len());
+    }
+    let mut targets = targets.to_vec();
+    targets.sort_by(|a, b| b.total_cmp(a));
+    let measure = |level: f64| -> Result<(Vec<f32>, Evaluation)> {
+        let thresholds = outputs.thresholds(levels, level);
+        let mut header = header.clone();
+        let point = OperatingPoint { thresholds: thresholds.iter().copied().collect(), saved: 0.0, loss_nats: 0.0 };
+        header.operating_points = [point].into_iter().collect();
+        header.default_point = 0;
+        let bytes = blob(&header, model)?;
+        Ok((thresholds, evaluate(&Blob::parse(bytes.bytes())?, tokens, 0, &|_| ())?))
+    };
+    let mut points = Vec::new();
+    for target in targets {
+        let (mut low, mut high) = (0.0, 1.0);
+        let mut best = measure(if target <= 0.0 { 0.0 } else { target.min(1.0) })?;
+        for _ in 0..BISECTIONS {
+            if (best.1.saved() - target).abs() <= SHARE_TOLERANCE / 4.0 {
+                break;
+            }
+            let level = 0.5 * (low + high);
+            let found = measure(level)?;
+            if found.1.saved() < target {
+                low = level
+            } else {
+                high = level
+            }
+            if (found.1.saved() - target).abs() < (best.1.saved() - target).abs() {
+                best = found;
+            }
+        }
+        let (thresholds, evaluation) = best;
+        if (evaluation.saved() - target).abs() > SHARE_TOLERANCE {
+            bail!("the routers cannot save {target:.3}: the nearest share is {:.3}; choose another target", evaluation.saved());
+        }
+        report(target, &evaluation);
+        points.push(OperatingPoint {
+            thresholds: thresholds.into_iter().collect(),
+            saved: evaluation.saved() as f32,
+            loss_nats: evaluation.nats() as f32,
+        });
+    }
+    Ok(points)
+}

@@ -1,0 +1,263 @@
+//! Checkpoints: named f32 tensors in a safetensors file, with a JSON config beside it. The only place with parameter names.
+
+use crate::config::Config;
+use crate::tensors::{BlockTensors, LinearTensors, ModelTensors, NormTensors, RouterTensors};
+use fathom::format::{Norm, Position, Shape, ShapeError};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// File of the tensors inside a checkpoint's folder.
+pub const TENSORS_FILE: &str = "model.safetensors";
+/// File of the configuration.
+pub const CONFIG_FILE: &str = "config.json";
+
+/// Tensors by name: shape and row-major values.
+pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug)]
+pub enum CheckpointError {
+    /// A file cannot be read or written.
+    File(PathBuf, std::io::Error),
+    /// A file is not what it should be.
+    Malformed(PathBuf, String),
+    /// The configuration breaks a shape rule.
+    Shape(ShapeError),
+    /// A tensor is missing.
+    Missing {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        wanted: Vec<usize>,
+    },
+    /// A tensor has another shape.
+    Misshapen {
+        /// Its name.
+        tensor: String,
+        /// The shape that the configuration asks for.
+        wanted: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+}
+
+impl std::fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Malformed(path, what) => write!(f, "{} is malformed: {what}", path.display()),
+            Self::Shape(error) => error.fmt(f),
+            Self::Missing { tensor, wanted } => write!(f, "the checkpoint has no tensor {tensor}, wanted {wanted:?}"),
+            Self::Misshapen { tensor, wanted, found } => {
+                write!(f, "tensor {tensor} of the checkpoint has shape {found:?}, wanted {wanted:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CheckpointError {}
+
+/// What a tensor is, which decides its initial values and its weight decay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Embedding, head or position table.
+    Embedding,
+    /// A matrix that reads the residual.
+    Matrix,
+    /// A matrix that writes to the residual.
+    Residual,
+    /// A gain, initially 1.
+    Gain,
+    /// A bias, initially 0.
+    Bias,
+    /// The bias of a router's output.
+    RouterBias,
+}
+
+/// Names of one block's parameters.
+fn block_name(block: usize, part: &str) -> String {
+    format!("blocks.{block}.{part}")
+}
+
+/// Every parameter of a model: name, shape, role; in the order of the data.
+pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
+    let Shape { width, vocabulary, mlp_width, context, router_width, .. } = *shape;
+    let bias = shape.variants.bias;
+    let mut all = vec![("embedding.weight".to_owned(), vec![vocabulary, width], Role::Embedding)];
+    if shape.variants.position == Position::Learned {
+        all.push(("position.weight".into(), vec![context, width], Role::Embedding));
+    }
+    let norm = |all: &mut Vec<_>, name: String| {
+        all.push((format!("{name}.weight"), vec![width], Role::Gain));
+        if shape.variants.norm == Norm::LayerNorm && bias {
+            all.push((format!("{name}.bias"), vec![width], Role::Bias));
+        }
+    };
+    for block in 0..shape.blocks {
+        if block > 0 && shape.routers() > 0 {
+            all.push((block_name(block, "router.hidden.weight"), vec![router_width, width], Role::Matrix));
+            all.push((block_name(block, "router.hidden.bias"), vec![router_width], Role::Bias));
+            all.push((block_name(block, "router.output.weight"), vec![1, router_width], Role::Matrix));
+            all.push((block_name(block, "router.output.bias"), vec![1], Role::RouterBias));
+        }
+        norm(&mut all, block_name(block, "norm1"));
+        norm(&mut all, block_name(block, "norm2"));
+        let matrices = [
+            ("query", width, width, Role::Matrix),
+            ("key_value", shape.key_value_rows(), width, Role::Matrix),
+            ("output", width, width, Role::Residual),
+            ("up", shape.up_rows(), width, Role::Matrix),
+            ("down", width, mlp_width, Role::Residual),
+        ];
+        for (name, rows, columns, role) in matrices {
+            all.push((block_name(block, &format!("{name}.weight")), vec![rows, columns], role));
+            if bias {
+                all.push((block_name(block, &format!("{name}.bias")), vec![rows], Role::Bias));
+            }
+        }
+    }
+    norm(&mut all, "final_norm".into());
+    if !shape.variants.tied_head {
+        all.push(("head.weight".into(), vec![vocabulary, width], Role::Embedding));
+    }
+    all
+}
+
+/// Checks that every parameter is there with its shape; other tensors are ignored.
+///
+/// # Errors
+/// [`CheckpointError::Missing`] or [`CheckpointError::Misshapen`].
+pub fn check(tensors: &Tensors, shape: &Shape) -> Result<(), CheckpointError> {
+    for (tensor, wanted, _) in parameters(shape) {
+        match tensors.get(&tensor) {
+            None => return Err(CheckpointError::Missing { tensor, wanted }),
+            Some((found, _)) if *found != wanted => {
+                return Err(CheckpointError::Misshapen { tensor, wanted, found: found.clone() });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The model by roles.
+///
+/// # Errors
+/// As [`check`].
+pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, CheckpointError> {
+    check(tensors, shape)?;
+    let values = |name: &str| tensors.get(name).map(|(_, values)| values.clone());
+    // Every name below was checked.
+    let present = |name: String| values(&name).unwrap_or_default();
+    let linear = |name: String| {
+        let (dims, weight) = tensors.get(&format!("{name}.weight")).cloned().unwrap_or_default();
+        LinearTensors { rows: dims[0], columns: dims[1], weight, bias: values(&format!("{name}.bias")) }
+    };
+    let norm = |name: String| NormTensors { weight: present(format!("{name}.weight")), bias: values(&format!("{name}.bias")) };
+    let block = |block: usize| BlockTensors {
+        router: (block > 0 && shape.routers() > 0).then(|| RouterTensors {
+            hidden: linear(block_name(block, "router.hidden")),
+            output: present(block_name(block, "router.output.weight")),
+            output_bias: present(block_name(block, "router.output.bias"))[0],
+        }),
+        norm1: norm(block_name(block, "norm1")),
+        query: linear(block_name(block, "query")),
+        key_value: linear(block_name(block, "key_value")),
+        output: linear(block_name(block, "output")),
+        norm2: norm(block_name(block, "norm2")),
+        up: linear(block_name(block, "up")),
+        down: linear(block_name(block, "down")),
+    };
+    Ok(ModelTensors {
+        embedding: linear("embedding".into()),
+        position: values("position.weight"),
+        blocks: (0..shape.blocks).map(block).collect(),
+        final_norm: norm("final_norm".into()),
+        head: (!shape.variants.tied_head).then(|| linear("head".into())),
+    })
+}
+
+/// Writes `bytes` beside `path`, then moves them there: a reader sees the old file or the new one.
+///
+/// # Errors
+/// [`CheckpointError::File`]; nothing partial stays.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
+        let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
+        CheckpointError::File(path.into(), error)
+    })
+}
+
+/// Writes a checkpoint's tensors, with `state` in the file's metadata.
+///
+/// # Errors
+/// [`CheckpointError::File`].
+pub fn save(folder: &Path, tensors: &Tensors, state: Option<&str>) -> Result<(), CheckpointError> {
+    let path = folder.join(TENSORS_FILE);
+    let malformed = |error: safetensors::SafeTensorError| CheckpointError::Malformed(path.clone(), error.to_string());
+    let views = tensors.iter().map(|(name, (shape, values))| {
+        TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map(|view| (name.as_str(), view))
+    });
+    let views: Vec<_> = views.collect::<Result<_, _>>().map_err(malformed)?;
+    let metadata = state.map(|state| HashMap::from([("state".to_owned(), state.to_owned())]));
+    let bytes = safetensors::serialize(views, metadata).map_err(malformed)?;
+    write_whole(&path, &bytes)
+}
+
+/// Reads a checkpoint's tensors and the state in its metadata.
+///
+/// # Errors
+/// [`CheckpointError`].
+pub fn load(folder: &Path) -> Result<(Tensors, Option<String>), CheckpointError> {
+    let path = folder.join(TENSORS_FILE);
+    let bytes = std::fs::read(&path).map_err(|error| CheckpointError::File(path.clone(), error))?;
+    let malformed = |what: String| CheckpointError::Malformed(path.clone(), what);
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let state = metadata.metadata().as_ref().and_then(|metadata| metadata.get("state").cloned());
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let mut tensors = Tensors::new();
+    for (name, view) in file.tensors() {
+        let values = match view.dtype() {
+            Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            Dtype::F16 => view.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            Dtype::BF16 => view.data().chunks_exact(2).map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            other => return Err(malformed(format!("tensor {name} has element type {other:?}, wanted F32, F16 or BF16"))),
+        };
+        tensors.insert(name, (view.shape().to_vec(), values));
+    }
+    Ok((tensors, state))
+}
+
+/// Writes the configuration.
+///
+/// # Errors
+/// [`CheckpointError::File`].
+pub fn save_config(folder: &Path, config: &Config) -> Result<(), CheckpointError> {
+    let path = folder.join(CONFIG_FILE);
+    let text =
+        serde_json::to_string_pretty(config).map_err(|error| CheckpointError::Malformed(path.clone(), error.to_string()))?;
+    write_whole(&path, (text + "\n").as_bytes())
+}
+
+/// Reads the configuration and its validated shape.
+///
+/// # Errors
+/// [`CheckpointError`].
+pub fn load_config(folder: &Path) -> Result<(Config, Shape), CheckpointError> {
+    let path = folder.join(CONFIG_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| CheckpointError::File(path.clone(), error))?;
+    let config: Config =
+        serde_json::from_str(&text).map_err(|error| CheckpointError::Malformed(path.clone(), error.to_string()))?;
+    if config.alphabet.len() > 256 {
+        return Err(CheckpointError::Malformed(
+            path,
+            format!("the alphabet has {} bytes, at most 256 are possible", config.alphabet.len()),
+        ));
+    }
+    let shape = config.shape().map_err(CheckpointError::Shape)?;
+    Ok((config, shape))
+}

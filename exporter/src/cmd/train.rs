@@ -1,0 +1,64 @@
+//! `exporter train`.
+
+use crate::corpus::Corpus;
+use crate::metrics::Metrics;
+use crate::recipe::Recipe;
+use crate::train::{Options, train};
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Train a recipe on a text file
+#[derive(Parser, Debug)]
+#[command(after_help = "\
+Examples:
+  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out checkpoint
+  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out checkpoint --resume")]
+pub struct Cmd {
+    /// The recipe, TOML
+    recipe: PathBuf,
+    /// The corpus: any text file; the last tenth validates
+    #[arg(long, value_name = "FILE")]
+    corpus: PathBuf,
+    /// Folder of the checkpoint
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Go on from the checkpoint in the folder, exactly as if training had not stopped
+    #[arg(long)]
+    resume: bool,
+    /// Steps between checkpoints
+    #[arg(long, default_value_t = 100, value_name = "STEPS")]
+    checkpoint_every: usize,
+    /// Replace a checkpoint that is already there
+    #[arg(long, conflicts_with = "resume")]
+    force: bool,
+}
+
+impl Cmd {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn run(self) -> Result<()> {
+        let text =
+            std::fs::read_to_string(&self.recipe).with_context(|| format!("cannot read the recipe {}", self.recipe.display()))?;
+        let recipe = Recipe::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", self.recipe.display()))?;
+        let corpus = Corpus::read(&self.corpus, usize::from(recipe.model.context), None)?;
+        let there = self.out.join(crate::checkpoint::TENSORS_FILE).exists();
+        if there && !self.resume && !self.force {
+            bail!("{} holds a checkpoint: give --resume to go on, or --force to replace it", self.out.display());
+        }
+        if self.checkpoint_every == 0 {
+            bail!("--checkpoint-every must be at least 1");
+        }
+        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
+        let mut metrics = Metrics::new(Some(&self.out.join("metrics.jsonl")));
+        let options = Options {
+            folder: &self.out,
+            checkpoint_every: self.checkpoint_every,
+            resume: self.resume && there,
+            stop_after: None,
+        };
+        train(&recipe, &corpus, &options, &mut metrics)
+    }
+}

@@ -1,0 +1,50 @@
+//! Evaluation of the float model under hard routing, on the same windows as the evaluation through a blob.
+
+use crate::blob_eval::{Evaluation, windows};
+use crate::model::{Gates, Model};
+use crate::ops::cross_entropy::cross_entropy;
+use candle_core::Result;
+
+/// Windows evaluated at once.
+const BATCH: usize = 16;
+
+/// Evaluates `tokens` in non-overlapping windows of `context`; each window starts with an empty context. `progress` is called with
+/// the number of finished windows.
+///
+/// # Errors
+/// Those of candle.
+pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>, progress: &dyn Fn(u64)) -> Result<Evaluation> {
+    let mut sum = Evaluation::default();
+    let windows = windows(tokens.len(), context);
+    // The last window may be shorter; it is a batch of its own.
+    for batch in windows.chunk_by(|a, b| a.len() == b.len()).flat_map(|same| same.chunks(BATCH)) {
+        let time = batch[0].len();
+        let inputs: Vec<u16> = batch.iter().flat_map(|window| &tokens[window.clone()]).copied().collect();
+        let targets: Vec<u16> = batch.iter().flat_map(|window| &tokens[window.start + 1..=window.end]).copied().collect();
+        let pass = model.forward(&inputs, time, gates, None)?;
+        let last = &pass.residuals[pass.residuals.len() - 1];
+        let losses = cross_entropy(&model.classify(last)?, &targets)?.to_vec1::<f32>()?;
+        sum.add(&Evaluation {
+            tokens: targets.len(),
+            total_nats: losses.iter().map(|loss| f64::from(*loss)).sum(),
+            active: pass.active.iter().map(|active| active.iter().filter(|active| **active).count()).collect(),
+        });
+        progress(batch.len() as u64);
+    }
+    Ok(sum)
+}
+
+/// Router outputs at full depth, `[routers][tokens]`, for calibration.
+///
+/// # Errors
+/// Those of candle.
+pub fn router_outputs(model: &Model, routers: usize, tokens: &[u16], context: usize) -> Result<Vec<Vec<f32>>> {
+    let mut outputs = vec![Vec::new(); routers];
+    for window in windows(tokens.len(), context) {
+        let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Open, None)?;
+        for (router, outputs) in outputs.iter_mut().enumerate() {
+            outputs.extend(model.router(router + 1, &pass.residuals[router + 1])?.to_vec1::<f32>()?);
+        }
+    }
+    Ok(outputs)
+}

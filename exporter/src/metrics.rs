@@ -1,0 +1,124 @@
+//! What training shows while it runs: a progress bar on a terminal, and one JSON line every few steps in a file.
+
+use crate::recipe::Recipe;
+use crate::train::Progress;
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Steps between two lines.
+const EVERY: usize = 10;
+
+/// One measured step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Stage.
+    pub stage: usize,
+    /// Step of the stage.
+    pub step: usize,
+    /// Steps of the stage.
+    pub steps: usize,
+    /// Training tokens seen in all.
+    pub tokens: u64,
+    /// Loss in nats (of routers: their squared error).
+    pub loss: f64,
+    /// Share of token-layer operations that ran.
+    pub active: f64,
+}
+
+/// A line of the file.
+#[derive(Debug, Deserialize, Serialize)]
+struct Line {
+    stage: usize,
+    step: usize,
+    tokens: u64,
+    loss: f64,
+    active: f64,
+    tokens_per_second: f64,
+}
+
+/// Receives every step.
+#[derive(Debug)]
+pub struct Metrics {
+    path: Option<PathBuf>,
+    file: Option<File>,
+    bar: ProgressBar,
+    started: Instant,
+    tokens_before: u64,
+    sums: (f64, f64, usize),
+}
+
+impl Metrics {
+    /// Writes lines to `path`, if any; draws a bar if stderr is a terminal.
+    pub fn new(path: Option<&Path>) -> Self {
+        Self {
+            path: path.map(Into::into),
+            file: None,
+            bar: ProgressBar::hidden(),
+            started: Instant::now(),
+            tokens_before: 0,
+            sums: (0.0, 0.0, 0),
+        }
+    }
+
+    /// Training starts at `progress`; lines of steps that will be repeated are dropped.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn start(&mut self, progress: &Progress, recipe: &Recipe) -> Result<()> {
+        self.started = Instant::now();
+        self.tokens_before = progress.tokens;
+        let total: usize = recipe.stages.iter().map(|stage| stage.tokens).sum();
+        self.bar = ProgressBar::new(total as u64);
+        self.bar.set_style(
+            ProgressStyle::with_template("{bar:30} {pos}/{len} tokens, {msg}, {per_sec}, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        let Some(path) = &self.path else { return Ok(()) };
+        let old = std::fs::read_to_string(path).unwrap_or_default();
+        let done = |line: &&str| {
+            let line: Option<Line> = serde_json::from_str(line).ok();
+            line.is_some_and(|line| (line.stage, line.step) < (progress.stage, progress.step))
+        };
+        let kept: String = old.lines().filter(done).flat_map(|line| [line, "\n"]).collect();
+        let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        file.write_all(kept.as_bytes())?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// One step is done.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn step(&mut self, point: &Point) -> Result<()> {
+        let (loss, active, count) = &mut self.sums;
+        *loss += point.loss;
+        *active += point.active;
+        *count += 1;
+        self.bar.set_position(point.tokens);
+        if !(point.step + 1).is_multiple_of(EVERY) && point.step + 1 != point.steps {
+            return Ok(());
+        }
+        let (loss, active) = (*loss / *count as f64, *active / *count as f64);
+        self.sums = (0.0, 0.0, 0);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let tokens_per_second = ((point.tokens - self.tokens_before) as f64 / seconds).round();
+        self.bar.set_message(format!("stage {}, loss {loss:.4}, active {:.1}%", point.stage, 100.0 * active));
+        if let Some(file) = &mut self.file {
+            let Point { stage, step, tokens, .. } = *point;
+            let line = Line { stage, step, tokens, loss, active, tokens_per_second };
+            writeln!(file, "{}", serde_json::to_string(&line)?)?;
+        }
+        Ok(())
+    }
+
+    /// Training is over.
+    pub fn finish(&mut self) {
+        self.bar.finish();
+    }
+}

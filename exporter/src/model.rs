@@ -1,0 +1,279 @@
+//! The float model in candle: whole sequences at once, routing by masks.
+//!
+//! Its results under hard routing are those of the runtime; only the arithmetic differs (everything is computed, then masked).
+
+use crate::checkpoint::Tensors;
+use crate::export::rotary_table;
+use crate::ops::activation::activate;
+use crate::ops::attention::Attention;
+use crate::ops::norm::norm;
+use candle_core::{D, Device, Result, Tensor, Var};
+use fathom::format::{Cache, Norm, Policy, Position, Shape};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Named trainable tensors.
+#[derive(Clone, Debug)]
+pub struct Parameters(pub BTreeMap<String, Var>);
+
+impl Parameters {
+    /// Variables with the values of `tensors`.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn new(tensors: &Tensors) -> Result<Self> {
+        let var = |(name, (shape, values)): (&String, &(Vec<usize>, Vec<f32>))| {
+            Ok((name.clone(), Var::from_vec(values.clone(), shape.as_slice(), &Device::Cpu)?))
+        };
+        Ok(Self(tensors.iter().map(var).collect::<Result<_>>()?))
+    }
+
+    /// The values now.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn tensors(&self) -> Result<Tensors> {
+        let values = |(name, var): (&String, &Var)| Ok((name.clone(), (var.dims().to_vec(), var.flatten_all()?.to_vec1()?)));
+        self.0.iter().map(values).collect()
+    }
+}
+
+struct Linear {
+    weight: Tensor,       // [rows, columns]
+    bias: Option<Tensor>, // [rows]
+}
+
+impl Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = x.matmul(&self.weight.t()?)?;
+        match &self.bias {
+            Some(bias) => y.broadcast_add(bias),
+            None => Ok(y),
+        }
+    }
+}
+
+struct Normalise {
+    weight: Tensor,       // [width]
+    bias: Option<Tensor>, // [width]
+    centred: bool,
+}
+
+impl Normalise {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = norm(x, &self.weight, self.centred)?;
+        match &self.bias {
+            Some(bias) => y.broadcast_add(bias),
+            None => Ok(y),
+        }
+    }
+}
+
+struct Router {
+    hidden: Linear, // [router_width, width]
+    output: Linear, // [1, router_width]
+}
+
+impl Router {
+    /// `z` `[n]` of residuals `[n, width]`.
+    fn forward(&self, h: &Tensor) -> Result<Tensor> {
+        self.output.forward(&self.hidden.forward(h)?.relu()?)?.squeeze(D::Minus1)
+    }
+}
+
+struct Block {
+    router: Option<Router>,
+    norm1: Normalise,
+    query: Linear,     // [width, width]
+    key_value: Linear, // [2 * kv_heads * head_dim, width]
+    output: Linear,    // [width, width]
+    norm2: Normalise,
+    up: Linear,   // [up_rows, width]
+    down: Linear, // [width, mlp_width]
+}
+
+/// Who decides which tokens run a block.
+pub enum Gates<'a> {
+    /// Every token runs every block.
+    Open,
+    /// Token `i` runs the first `depths[i]` blocks.
+    Depths(&'a [usize]),
+    /// The routers, against one threshold each: what the runtime does.
+    Hard(&'a [f32]),
+    /// Every token runs every block, scaled by `1 - p`: what the published method trains.
+    Soft,
+}
+
+/// What a forward pass leaves.
+pub struct Pass {
+    /// Residuals `[n, width]` before block 0, 1, .. and after the last: `blocks + 1` of them.
+    pub residuals: Vec<Tensor>,
+    /// Which tokens ran each block, `[blocks][n]`.
+    pub active: Vec<Vec<bool>>,
+    /// `1 - p` of each router, `[n]` (soft gates only).
+    pub gates: Vec<Tensor>,
+}
+
+/// Dropout masks from a stream of the caller's, so that training can resume bit-exactly.
+pub type Dropout<'a> = dyn FnMut(&Tensor) -> Result<Tensor> + 'a;
+
+/// The model over its parameters.
+pub struct Model {
+    shape: Shape,
+    embedding: Tensor,        // [vocabulary, width]
+    position: Option<Tensor>, // [context, width]
+    turns: Option<Arc<Vec<f32>>>,
+    blocks: Vec<Block>,
+    final_norm: Normalise,
+    head: Tensor, // [vocabulary, width]
+}
+
+impl Model {
+    /// The first `blocks` blocks of the model; `parameters` were checked against `shape`.
+    ///
+    /// # Errors
+    /// A parameter is missing.
+    pub fn new(shape: &Shape, parameters: &Parameters, blocks: usize) -> Result<Self> {
+        let find = |name: String| match parameters.0.get(&name) {
+            Some(var) => Ok(var.as_tensor().clone()),
+            None => candle_core::bail!("no parameter {name}"),
+        };
+        let maybe = |name: String| parameters.0.get(&name).map(|var| var.as_tensor().clone());
+        let linear =
+            |name: String| Result::Ok(Linear { weight: find(format!("{name}.weight"))?, bias: maybe(format!("{name}.bias")) });
+        let centred = shape.variants.norm == Norm::LayerNorm;
+        let normalise = |name: String| {
+            Result::Ok(Normalise { weight: find(format!("{name}.weight"))?, bias: maybe(format!("{name}.bias")), centred })
+        };
+        let block = |index: usize| {
+            let name = |part: &str| format!("blocks.{index}.{part}");
+            let router = if index > 0 && shape.routers() > 0 {
+                Some(Router { hidden: linear(name("router.hidden"))?, output: linear(name("router.output"))? })
+            } else {
+                None
+            };
+            Result::Ok(Block {
+                router,
+                norm1: normalise(name("norm1"))?,
+                query: linear(name("query"))?,
+                key_value: linear(name("key_value"))?,
+                output: linear(name("output"))?,
+                norm2: normalise(name("norm2"))?,
+                up: linear(name("up"))?,
+                down: linear(name("down"))?,
+            })
+        };
+        let embedding = find("embedding.weight".into())?;
+        let head = if shape.variants.tied_head { embedding.clone() } else { find("head.weight".into())? };
+        let rotary = shape.variants.position == Position::Rotary;
+        Ok(Self {
+            shape: *shape,
+            position: if rotary { None } else { Some(find("position.weight".into())?) },
+            turns: rotary.then(|| Arc::new(rotary_table(shape.context, shape.head_dim))),
+            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            final_norm: normalise("final_norm".into())?,
+            embedding,
+            head,
+        })
+    }
+
+    /// Runs sequences of `time` tokens each, `tokens` `[n]`.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn forward(&self, tokens: &[u16], time: usize, gates: &Gates<'_>, mut dropout: Option<&mut Dropout<'_>>) -> Result<Pass> {
+        let n = tokens.len();
+        let ids = Tensor::from_vec(tokens.iter().map(|token| u32::from(*token)).collect(), n, &Device::Cpu)?;
+        let mut h = self.embedding.index_select(&ids, 0)?;
+        if let Some(position) = &self.position {
+            let places = Tensor::from_vec((0..n).map(|i| (i % time) as u32).collect::<Vec<_>>(), n, &Device::Cpu)?;
+            h = (h + position.index_select(&places, 0)?)?;
+        }
+        let mut pass = Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new() };
+        let mut running = vec![true; n];
+        for (index, block) in self.blocks.iter().enumerate() {
+            let z = match (&block.router, gates) {
+                (Some(router), Gates::Hard(_) | Gates::Soft) => Some(router.forward(&h)?),
+                _ => None,
+            };
+            let active = self.decide(index, gates, z.as_ref(), &running)?;
+            let gate = match z {
+                Some(z) if matches!(gates, Gates::Soft) || self.shape.soft_scaling => {
+                    // 1 - sigmoid(z)
+                    let gate = (z.exp()? + 1.0)?.recip()?;
+                    if matches!(gates, Gates::Soft) {
+                        pass.gates.push(gate.clone());
+                    }
+                    Some(gate.unsqueeze(1)?)
+                }
+                _ => None,
+            };
+            let mask = if active.iter().all(|active| *active) {
+                None
+            } else {
+                let mask: Vec<f32> = active.iter().map(|active| f32::from(u8::from(*active))).collect();
+                Some(Tensor::from_vec(mask, (n, 1), &Device::Cpu)?)
+            };
+            let mut add = |h: Tensor, branch: Tensor| {
+                let branch = if let Some(dropout) = &mut dropout { dropout(&branch)? } else { branch };
+                let branch = if let Some(gate) = &gate { branch.broadcast_mul(gate)? } else { branch };
+                let branch = if let Some(mask) = &mask { branch.broadcast_mul(mask)? } else { branch };
+                h + branch
+            };
+            let x = block.norm1.forward(&h)?;
+            let attention = self.attention(time, &active);
+            let attended = attention.apply(&block.query.forward(&x)?, &block.key_value.forward(&x)?)?;
+            h = add(h, block.output.forward(&attended)?)?;
+            let x = block.up.forward(&block.norm2.forward(&h)?)?;
+            h = add(h, block.down.forward(&activate(&x, self.shape.variants.mlp)?)?)?;
+            pass.residuals.push(h.clone());
+            running.clone_from(&active);
+            pass.active.push(active);
+        }
+        Ok(pass)
+    }
+
+    /// Which tokens run block `index`; `running` is who ran the one before.
+    fn decide(&self, index: usize, gates: &Gates<'_>, z: Option<&Tensor>, running: &[bool]) -> Result<Vec<bool>> {
+        Ok(match (gates, z) {
+            (Gates::Depths(depths), _) => depths.iter().map(|depth| index < *depth).collect(),
+            (Gates::Hard(thresholds), Some(z)) => {
+                let halted = |running: bool| self.shape.policy == Policy::Halt && !running;
+                let z = z.to_vec1::<f32>()?;
+                z.iter().zip(running).map(|(z, running)| *z < thresholds[index - 1] && !halted(*running)).collect()
+            }
+            _ => vec![true; running.len()],
+        })
+    }
+
+    fn attention(&self, time: usize, active: &[bool]) -> Attention {
+        let Shape { heads, kv_heads, head_dim, .. } = self.shape;
+        let hidden = match self.shape.cache {
+            Cache::Project => None,
+            Cache::Omit { kept } => {
+                let hides = |(i, active): (usize, &bool)| !active && i % time >= usize::from(kept);
+                Some(Arc::new(active.iter().enumerate().map(hides).collect()))
+            }
+        };
+        Attention { time, heads, kv_heads, head_dim, turns: self.turns.clone(), hidden }
+    }
+
+    /// Logits `[n, vocabulary]` of residuals `[n, width]`.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn classify(&self, h: &Tensor) -> Result<Tensor> {
+        self.final_norm.forward(h)?.matmul(&self.head.t()?)
+    }
+
+    /// The output `z` `[n]` of the router before block `index`, for residuals entering that block.
+    ///
+    /// # Errors
+    /// The block has no router; those of candle.
+    pub fn router(&self, index: usize, h: &Tensor) -> Result<Tensor> {
+        match self.blocks.get(index).and_then(|block| block.router.as_ref()) {
+            Some(router) => router.forward(h),
+            None => candle_core::bail!("block {index} has no router"),
+        }
+    }
+}

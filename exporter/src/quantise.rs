@@ -1,0 +1,39 @@
+//! Symmetric int8 quantisation of a matrix, one scale per output row.
+
+/// Quantises each row by its absolute maximum; an all-zero row gets scale 0.
+///
+/// *Shapes*: `weight` `[rows, columns]`; returns int8 `[rows, columns]` in `-127..=127` and scales `[rows]`, so that
+/// `weight ~ int8 * scale`. *Error*: at most half a scale per weight.
+pub fn quantise_rows(weight: &[f32], columns: usize) -> (Vec<i8>, Vec<f32>) {
+    let mut quantised = Vec::with_capacity(weight.len());
+    let mut scales = Vec::with_capacity(weight.len() / columns);
+    for row in weight.chunks_exact(columns) {
+        let largest = row.iter().fold(0f32, |largest, w| largest.max(w.abs()));
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        quantised.extend(row.iter().map(|w| (w * inverse).round_ties_even() as i8));
+        scales.push(largest / 127.0);
+    }
+    (quantised, scales)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_is_at_most_half_a_scale_and_the_range_is_symmetric() {
+        let weight: Vec<f32> = (0..64).map(|i| ((i * 37 % 64) as f32 - 31.0) * 0.013).collect();
+        let (quantised, scales) = quantise_rows(&weight, 16);
+        for (index, (w, q)) in weight.iter().zip(&quantised).enumerate() {
+            let scale = scales[index / 16];
+            assert!((w - f32::from(*q) * scale).abs() <= 0.5001 * scale);
+            assert!(*q >= -127);
+        }
+        assert_eq!(quantised.iter().map(|q| q.unsigned_abs()).max(), Some(127));
+    }
+
+    #[test]
+    fn a_row_of_zeros_has_scale_zero() {
+        assert_eq!(quantise_rows(&[0.0; 4], 4), (vec![0; 4], vec![0.0]));
+    }
+}

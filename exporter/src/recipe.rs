@@ -1,0 +1,225 @@
+//! What to train: a TOML file.
+
+use fathom::format::{Cache, Geometry, Mlp, Norm, Policy, Position, Routing, Variants};
+use serde::{Deserialize, Serialize};
+
+/// A recipe. Unknown keys are errors: a misspelt one must not train the wrong model for an hour.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Sizes and variants.
+    pub model: ModelRecipe,
+    /// Trained one after another.
+    #[serde(rename = "stage")]
+    pub stages: Vec<Stage>,
+}
+
+/// Sizes and variants of the finished model.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// Decoder blocks.
+    pub blocks: u16,
+    /// Residual width.
+    pub width: u16,
+    /// Query heads.
+    pub heads: u16,
+    /// Key/value heads.
+    pub kv_heads: u16,
+    /// MLP hidden width.
+    pub mlp_width: u16,
+    /// Context in tokens.
+    pub context: u16,
+    /// Router hidden width; 0 for a dense model.
+    #[serde(default)]
+    pub router_width: u16,
+    /// Normalisation.
+    pub norm: NormName,
+    /// Position encoding.
+    pub position: PositionName,
+    /// MLP form.
+    pub mlp: MlpName,
+    /// Biases in linear layers and LayerNorm.
+    #[serde(default)]
+    pub bias: bool,
+    /// Head tied to the embedding.
+    #[serde(default)]
+    pub tied_head: bool,
+    /// Routing policy.
+    pub policy: PolicyName,
+    /// Positions that always keep keys and values where inactive tokens leave none; absent: inactive tokens' are projected.
+    #[serde(default)]
+    pub omit_after: Option<u16>,
+    /// Whether active branches are scaled by `1 - p` at run time.
+    #[serde(default)]
+    pub soft_scaling: bool,
+}
+
+/// TOML names of [`Norm`].
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormName {
+    /// LayerNorm.
+    Layer,
+    /// RMSNorm.
+    Rms,
+}
+
+/// TOML names of [`Position`].
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionName {
+    /// Learned vectors.
+    Learned,
+    /// Rotary.
+    Rotary,
+}
+
+/// TOML names of [`Mlp`].
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum MlpName {
+    /// GELU.
+    Gelu,
+    /// Squared ReLU.
+    SquaredRelu,
+    /// SwiGLU.
+    Swiglu,
+}
+
+/// TOML names of [`Policy`].
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyName {
+    /// No routers.
+    Dense,
+    /// Independent routers.
+    Skip,
+    /// Once inactive, inactive to the end.
+    Halt,
+}
+
+/// What a stage trains.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The first `blocks` blocks, with losses at `exits` and some tokens at random depths; routers stay untouched.
+    Trunk,
+    /// The routers alone, to predict the loss still to be gained.
+    Routers,
+    /// Everything, end to end with soft gates: the published method.
+    Soft,
+}
+
+/// One stage of training.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// What is trained.
+    pub kind: Kind,
+    /// Blocks in use; more than the stage before adds fresh ones. Default: all.
+    #[serde(default)]
+    pub blocks: Option<usize>,
+    /// Training tokens.
+    pub tokens: usize,
+    /// Sequences per step.
+    pub batch: usize,
+    /// Peak rate; falls by a cosine to a tenth.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up.
+    #[serde(default)]
+    pub warmup: usize,
+    /// Decoupled weight decay of matrices.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Dropout of both branches.
+    #[serde(default)]
+    pub dropout: f64,
+    /// Depths whose residual is classified and trained; default: the last.
+    #[serde(default)]
+    pub exits: Vec<usize>,
+    /// Share of tokens that stop at a random exit.
+    #[serde(default)]
+    pub random_depth: f64,
+    /// Weight of the mean gate in the loss of soft gates.
+    #[serde(default)]
+    pub lambda: f64,
+}
+
+impl Recipe {
+    /// Parses TOML and checks what the shape rules do not.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let recipe: Self = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+        if recipe.stages.is_empty() {
+            return Err("a recipe needs at least one [[stage]]".into());
+        }
+        for (index, stage) in recipe.stages.iter().enumerate() {
+            let all = usize::from(recipe.model.blocks);
+            let blocks = stage.blocks.unwrap_or(all);
+            let fail = |what: String| Err(format!("stage {index}: {what}"));
+            if blocks == 0 || blocks > all {
+                return fail(format!("blocks is {blocks}, but must be 1 to {all}"));
+            }
+            if stage.batch == 0 || stage.tokens == 0 {
+                return fail("batch and tokens must be positive".into());
+            }
+            if let Some(exit) = stage.exits.iter().find(|exit| **exit == 0 || **exit > blocks) {
+                return fail(format!("exit {exit} is not a depth from 1 to {blocks}"));
+            }
+            if !(0.0..1.0).contains(&stage.dropout) || !(0.0..=1.0).contains(&stage.random_depth) {
+                return fail("dropout and random_depth are shares from 0 to 1".into());
+            }
+            if stage.kind != Kind::Trunk && recipe.model.policy == PolicyName::Dense {
+                return fail("a dense model has no routers to train".into());
+            }
+        }
+        Ok(recipe)
+    }
+}
+
+impl ModelRecipe {
+    /// Sizes, with the corpus's vocabulary.
+    pub fn geometry(&self, vocabulary: usize) -> Geometry {
+        let Self { blocks, width, heads, kv_heads, mlp_width, context, router_width, .. } = *self;
+        Geometry { blocks, width, heads, kv_heads, mlp_width, context, vocabulary: vocabulary as u16, router_width }
+    }
+
+    /// Architecture variants.
+    pub fn variants(&self) -> Variants {
+        Variants {
+            norm: match self.norm {
+                NormName::Layer => Norm::LayerNorm,
+                NormName::Rms => Norm::RmsNorm,
+            },
+            position: match self.position {
+                PositionName::Learned => Position::Learned,
+                PositionName::Rotary => Position::Rotary,
+            },
+            mlp: match self.mlp {
+                MlpName::Gelu => Mlp::Gelu,
+                MlpName::SquaredRelu => Mlp::SquaredRelu,
+                MlpName::Swiglu => Mlp::SwiGlu,
+            },
+            bias: self.bias,
+            tied_head: self.tied_head,
+        }
+    }
+
+    /// Depth decisions.
+    pub fn routing(&self) -> Routing {
+        Routing {
+            policy: match self.policy {
+                PolicyName::Dense => Policy::Dense,
+                PolicyName::Skip => Policy::Skip,
+                PolicyName::Halt => Policy::Halt,
+            },
+            cache: self.omit_after.map_or(Cache::Project, |kept| Cache::Omit { kept }),
+            soft_scaling: self.soft_scaling,
+        }
+    }
+}
