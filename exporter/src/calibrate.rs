@@ -10,6 +10,7 @@ use crate::tensors::ModelTensors;
 use anyhow::{Result, bail};
 use fathom::Blob;
 use fathom::format::header::MAX_OPERATING_POINTS;
+use fathom::format::writer::rewrite_header;
 use fathom::format::{Header, OperatingPoint};
 
 /// Largest accepted distance of a measured share from its target.
@@ -40,7 +41,7 @@ impl Outputs {
     /// Thresholds at `level` of halting, 0 (nothing halts) to 1 (everything does).
     fn thresholds(&self, levels: Levels, level: f64) -> Vec<f32> {
         if level <= 0.0 {
-            return vec![f32::INFINITY; self.0.len()];
+            return vec![f32::MAX; self.0.len()];
         }
         match levels {
             Levels::PerRouter => self.0.iter().map(|router| quantile(router, 1.0 - level)).collect(),
@@ -76,13 +77,16 @@ pub fn calibrate(
     }
     let mut targets = targets.to_vec();
     targets.sort_by(|a, b| b.total_cmp(a));
-    let measure = |level: f64| -> Result<(Vec<f32>, Evaluation)> {
+    // The tensors are quantised once; only the header changes from one measurement to the next.
+    let mut header = header.clone();
+    let open = OperatingPoint { thresholds: outputs.thresholds(levels, 0.0).into_iter().collect(), saved: 0.0, loss_nats: 0.0 };
+    header.operating_points = [open].into_iter().collect();
+    header.default_point = 0;
+    let mut bytes = blob(&header, model)?;
+    let mut measure = |level: f64| -> Result<(Vec<f32>, Evaluation)> {
         let thresholds = outputs.thresholds(levels, level);
-        let mut header = header.clone();
-        let point = OperatingPoint { thresholds: thresholds.iter().copied().collect(), saved: 0.0, loss_nats: 0.0 };
-        header.operating_points = [point].into_iter().collect();
-        header.default_point = 0;
-        let bytes = blob(&header, model)?;
+        header.operating_points[0].thresholds = thresholds.iter().copied().collect();
+        rewrite_header(bytes.bytes_mut(), &header)?;
         Ok((thresholds, evaluate(&Blob::parse(bytes.bytes())?, tokens, 0, &|_| ())?))
     };
     let mut points = Vec::new();

@@ -5,6 +5,8 @@
 //! [`blob_eval`] judges with the runtime's own kernels.
 #![forbid(unsafe_code)]
 
+pub mod fetch;
+
 pub mod corpus;
 pub mod recipe;
 
@@ -12,6 +14,7 @@ pub mod config;
 pub mod tensors;
 
 pub mod checkpoint;
+pub mod checkpoint_folder;
 
 pub mod ops;
 

@@ -14,12 +14,22 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Fetch(cmd::fetch::Cmd),
     Train(cmd::train::Cmd),
+    Calibrate(cmd::calibrate::Cmd),
+    Export(cmd::export::Cmd),
+    Eval(cmd::eval::Cmd),
+    Inspect(cmd::inspect::Cmd),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Fetch(command) => command.run(),
         Command::Train(command) => command.run(),
+        Command::Calibrate(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Eval(command) => command.run(),
+        Command::Inspect(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,3 +1,45 @@
-//! The subcommands, one file each.
+//! The subcommands, one file each, and what they share.
 
+pub mod calibrate;
+pub mod eval;
+pub mod export;
+pub mod fetch;
+pub mod inspect;
 pub mod train;
+
+use crate::aligned::Aligned;
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use fathom::format::Element;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::Path;
+
+/// Command-line names of [`Element`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ElementName {
+    /// Half precision.
+    F16,
+    /// Int8 with a scale per row.
+    Int8,
+}
+
+impl From<ElementName> for Element {
+    fn from(name: ElementName) -> Self {
+        match name {
+            ElementName::F16 => Self::F16,
+            ElementName::Int8 => Self::Int8,
+        }
+    }
+}
+
+/// A progress bar on stderr, silent when that is not a terminal.
+fn bar(length: u64, unit: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left"));
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Reads a blob into aligned memory.
+fn read_blob(path: &Path) -> Result<Aligned> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
+    Ok(Aligned::copy(&bytes))
+}

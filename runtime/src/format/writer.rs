@@ -149,6 +149,22 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Replaces the header of a finished blob by one of the same encoded length and layout (other thresholds, say) and seals it again.
+///
+/// # Errors
+/// [`WriteError::Header`] when the length or the layout is another.
+pub fn rewrite_header(blob: &mut [u8], header: &Header) -> Result<(), WriteError> {
+    let (header_bytes, layout) = measure(header)?;
+    let old = blob.first_chunk::<PRELUDE_BYTES>().and_then(Prelude::read).ok_or(WriteError::Header)?;
+    if old.header_bytes != header_bytes || layout.total != blob.len() {
+        return Err(WriteError::Header);
+    }
+    let (prelude, body) = blob.split_at_mut(PRELUDE_BYTES);
+    postcard::to_slice(header, body).map_err(|_| WriteError::Header)?;
+    prelude.copy_from_slice(&Prelude { crc: checksum(body), ..old }.write());
+    Ok(())
+}
+
 fn elements(span: Span, wanted: usize, found: usize) -> Result<(), WriteError> {
     if wanted == found { Ok(()) } else { Err(WriteError::Elements { offset: span.offset, wanted, found }) }
 }

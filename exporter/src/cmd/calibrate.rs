@@ -1,0 +1,83 @@
+//! `exporter calibrate`.
+
+use super::bar;
+use crate::calibrate::{Levels, Outputs, calibrate};
+use crate::checkpoint::{model, write_whole};
+use crate::checkpoint_folder::{CALIBRATION_FILE, Calibration, Folder};
+use crate::corpus::Corpus;
+use crate::evaluate::{evaluate, router_outputs};
+use crate::model::{Gates, Model, Parameters};
+use anyhow::{Result, bail};
+use clap::Parser;
+use fathom::format::Element;
+use std::path::PathBuf;
+
+/// Find the routers' thresholds for a list of target shares, on held-out text
+#[derive(Parser, Debug)]
+#[command(after_help = "\
+The shares are of token-layer operations saved, measured under hard routing through an int8 blob on the first part of the
+validation split. The points are written into the checkpoint's folder, from where `exporter export` takes them.
+
+Examples:
+  exporter calibrate checkpoint --corpus tinyshakespeare.txt
+  exporter calibrate checkpoint --corpus tinyshakespeare.txt --targets 0,0.2,0.4,0.5 --default 0.4")]
+pub struct Cmd {
+    /// Folder of the checkpoint
+    checkpoint: PathBuf,
+    /// The corpus that the model was trained on
+    #[arg(long, value_name = "FILE")]
+    corpus: PathBuf,
+    /// Shares of token-layer operations to save
+    #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.2,0.3,0.4,0.5")]
+    targets: Vec<f64>,
+    /// The target that applications get unless they choose
+    #[arg(long, default_value_t = 0.4, value_name = "TARGET")]
+    default: f64,
+    /// Tokens of held-out text to calibrate on
+    #[arg(long, default_value_t = 16_384)]
+    tokens: usize,
+}
+
+impl Cmd {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn run(self) -> Result<()> {
+        let folder = Folder::load(&self.checkpoint)?;
+        let (shape, config) = (folder.shape, &folder.config);
+        if shape.routers() == 0 {
+            bail!("a dense model has nothing to calibrate: export it as it is");
+        }
+        if let Some(target) = self.targets.iter().find(|target| !(0.0..1.0).contains(*target)) {
+            bail!("target {target} is not a share from 0 to 1");
+        }
+        let mut targets = self.targets.clone();
+        targets.sort_by(|a, b| b.total_cmp(a));
+        targets.dedup();
+        let Some(default_point) = targets.iter().position(|target| *target == self.default) else {
+            bail!("--default {} is not among the targets", self.default);
+        };
+        let corpus = Corpus::read(&self.corpus, shape.context, Some(&config.alphabet))?;
+        let tokens = &corpus.validation[..self.tokens.min(corpus.validation.len())];
+        let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
+        let outputs = Outputs::new(router_outputs(&float, shape.routers(), tokens, shape.context)?);
+        let full = evaluate(&float, tokens, shape.context, &Gates::Open, &|_| ())?;
+        let levels = if config.routers_predict_gain { Levels::Common } else { Levels::PerRouter };
+        let header = config.header(Element::Int8, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
+        let roles = model(&folder.tensors, &shape)?;
+        let bar = bar(targets.len() as u64, "points");
+        println!("target   saved    nats   active share per block");
+        println!("  full   0.000  {:.4}", full.nats());
+        let points = calibrate(&header, &roles, &outputs, levels, tokens, &targets, &mut |target, found| {
+            let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.2}")).collect();
+            bar.suspend(|| println!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" ")));
+            bar.inc(1);
+        })?;
+        bar.finish_and_clear();
+        let calibration = Calibration { points, default_point, full_depth_nats: full.nats() as f32, tokens: tokens.len() };
+        let text = serde_json::to_string_pretty(&calibration)? + "\n";
+        write_whole(&folder.path.join(CALIBRATION_FILE), text.as_bytes())?;
+        Ok(())
+    }
+}
