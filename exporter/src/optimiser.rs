@@ -1,9 +1,9 @@
 //! AdamW with clipping by the global norm.
 
-use crate::checkpoint::{Role, Tensors};
+use crate::checkpoint::{CheckpointError, Role, Tensors};
 use crate::model::Parameters;
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 
 const BETA1: f64 = 0.9;
@@ -50,6 +50,23 @@ impl AdamW {
         Self { moments, updates }
     }
 
+    /// Checks that every moment fits its parameter: an update would otherwise stop at the shorter of the two.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Misshapen`].
+    pub fn check(&self, tensors: &Tensors) -> Result<(), CheckpointError> {
+        for (name, (first, second)) in &self.moments {
+            let wanted = tensors.get(name).map_or(0, |(_, values)| values.len());
+            for (prefix, moment) in [(FIRST, first), (SECOND, second)] {
+                if moment.len() != wanted {
+                    let (tensor, found) = (format!("{prefix}{name}"), vec![moment.len()]);
+                    return Err(CheckpointError::Misshapen { tensor, wanted: vec![wanted], found });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// One update of the parameters in `trained`, at `rate`; matrices decay by `decay`. Returns the gradients' norm before clipping.
     ///
     /// # Errors
@@ -61,7 +78,7 @@ impl AdamW {
         gradients: &GradStore,
         rate: f64,
         decay: f64,
-    ) -> Result<f64> {
+    ) -> candle_core::Result<f64> {
         let mut found = Vec::new();
         let mut squares = 0.0;
         for (name, role) in trained {

@@ -154,7 +154,7 @@ impl Recipe {
     /// # Errors
     /// One line that says what is wrong and where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let recipe: Self = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+        let recipe: Self = toml::from_str(text).map_err(|error| one_line(text, &error))?;
         if recipe.stages.is_empty() {
             return Err("a recipe needs at least one [[stage]]".into());
         }
@@ -171,6 +171,17 @@ impl Recipe {
             if let Some(exit) = stage.exits.iter().find(|exit| **exit == 0 || **exit > blocks) {
                 return fail(format!("exit {exit} is not a depth from 1 to {blocks}"));
             }
+            if !stage.exits.is_empty() && !stage.exits.contains(&blocks) {
+                return fail(format!(
+                    "exits must include the last depth, {blocks}: the blocks after the last exit would learn nothing"
+                ));
+            }
+            if !(stage.learning_rate > 0.0 && stage.learning_rate.is_finite()) {
+                return fail(format!("learning_rate is {}, but must be positive", stage.learning_rate));
+            }
+            if [stage.weight_decay, stage.lambda].iter().any(|value| !(*value >= 0.0 && value.is_finite())) {
+                return fail("weight_decay and lambda must not be negative".into());
+            }
             if !(0.0..1.0).contains(&stage.dropout) || !(0.0..=1.0).contains(&stage.random_depth) {
                 return fail("dropout and random_depth are shares from 0 to 1".into());
             }
@@ -179,6 +190,15 @@ impl Recipe {
             }
         }
         Ok(recipe)
+    }
+}
+
+/// A parse error with its line number, without the excerpt that toml draws over several lines.
+fn one_line(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    match error.span() {
+        Some(span) => format!("line {}: {message}", 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()),
+        None => message,
     }
 }
 
@@ -221,5 +241,52 @@ impl ModelRecipe {
             cache: self.omit_after.map_or(Cache::Project, |kept| Cache::Omit { kept }),
             soft_scaling: self.soft_scaling,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TINY: &str = include_str!("../recipes/tiny.toml");
+
+    #[test]
+    fn the_committed_recipes_parse_and_pass_the_shape_rules() {
+        for text in [TINY, include_str!("../recipes/default.toml"), include_str!("../recipes/soft.toml")] {
+            let model = Recipe::parse(text).unwrap().model;
+            let (geometry, variants, routing) = (model.geometry(65), model.variants(), model.routing());
+            let config = crate::config::Config {
+                geometry,
+                variants,
+                routing,
+                alphabet: (0..65).collect(),
+                corpus_sha256: [0; 32],
+                seed: 0,
+                training_tokens: 0,
+                routers_predict_gain: true,
+            };
+            config.shape().unwrap();
+        }
+    }
+
+    #[test]
+    fn rejects_what_would_train_the_wrong_model_in_one_line() {
+        let cases = [
+            ("seed = 7", "seed = 7\nsede = 3", "line 3: unknown field `sede`"),
+            ("batch = 4", "batch = 0", "stage 0: batch and tokens"),
+            ("exits = [2, 3]", "exits = [2]", "stage 1: exits must include the last depth, 3"),
+            ("exits = [2, 3]", "exits = [2, 4]", "stage 1: exit 4 is not a depth"),
+            ("learning_rate = 3e-3", "learning_rate = -1.0", "stage 0: learning_rate is -1"),
+            ("learning_rate = 3e-3", "learning_rate = nan", "stage 0: learning_rate is NaN"),
+            ("weight_decay = 0.1", "weight_decay = -0.1", "stage 0: weight_decay and lambda"),
+            ("dropout = 0.1", "dropout = 1.0", "stage 0: dropout and random_depth"),
+            ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
+        ];
+        for (old, new, wanted) in cases {
+            assert!(TINY.contains(old), "{old}");
+            let error = Recipe::parse(&TINY.replacen(old, new, 1)).unwrap_err();
+            assert!(error.starts_with(wanted) && !error.contains('\n'), "{error}");
+        }
+        assert!(Recipe::parse(TINY.split("[[stage]]").next().unwrap()).is_err());
     }
 }

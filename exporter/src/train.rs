@@ -66,8 +66,16 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         let (mut tensors, state) = checkpoint::load(options.folder)?;
         let state = state.context("the checkpoint has no training state: it was exported, not interrupted")?;
         let progress: Progress = serde_json::from_str(&state).context("the checkpoint's training state is malformed")?;
+        let (before, _) = checkpoint::load_config(options.folder)?;
+        if (Config { training_tokens: 0, ..before }) != config {
+            bail!(
+                "the checkpoint in {} is of another model, seed or corpus: train into another folder",
+                options.folder.display()
+            );
+        }
         let optimiser = AdamW::load(&mut tensors, progress.step);
         checkpoint::check(&tensors, &shape)?;
+        optimiser.check(&tensors)?;
         Run { shape, config, recipe, corpus, parameters: Parameters::new(&tensors)?, optimiser, progress }
     } else {
         let tensors = initial(&shape, recipe);

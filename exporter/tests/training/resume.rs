@@ -1,0 +1,133 @@
+//! An interrupted run and its continuation are one run, bit for bit.
+
+use crate::{TINY, corpus, run};
+use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, load, save};
+use fathom_exporter::corpus::Corpus;
+use fathom_exporter::evaluate::evaluate;
+use fathom_exporter::model::{Gates, Model, Parameters};
+use fathom_exporter::recipe::Recipe;
+use std::path::Path;
+
+/// The published method on the tiny model.
+fn soft() -> Recipe {
+    let model = TINY.split("[[stage]]").next().unwrap().replace("\"halt\"", "\"skip\"") + "soft_scaling = true\n";
+    let stage = "[[stage]]\nkind = \"soft\"\ntokens = 1_024\nbatch = 4\nlearning_rate = 3e-3\ndropout = 0.1\nlambda = 0.01\n";
+    Recipe::parse(&(model + stage)).unwrap()
+}
+
+/// Lines of the metrics file without the speed, which no two runs share.
+fn metrics(folder: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    let line = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().remove("tokens_per_second");
+        line
+    };
+    text.lines().map(line).collect()
+}
+
+fn same_files(a: &Path, b: &Path) {
+    for file in [TENSORS_FILE, CONFIG_FILE] {
+        assert!(std::fs::read(a.join(file)).unwrap() == std::fs::read(b.join(file)).unwrap(), "{file} differs");
+    }
+}
+
+#[test]
+fn resuming_anywhere_equals_an_uninterrupted_run() {
+    // 32 trunk steps, 32 grown steps, 16 router steps: stops inside each stage and at both borders.
+    for (recipe, stops) in [(Recipe::parse(TINY).unwrap(), vec![5, 31, 32, 33, 50, 64, 70]), (soft(), vec![9])] {
+        let root = tempfile::tempdir().unwrap();
+        let corpus = corpus(root.path());
+        let whole = root.path().join("whole");
+        run(&recipe, &corpus, &whole, false, None).unwrap();
+        for stop in stops {
+            let parts = root.path().join(format!("stopped at {stop}"));
+            run(&recipe, &corpus, &parts, false, Some(stop)).unwrap();
+            run(&recipe, &corpus, &parts, true, None).unwrap();
+            same_files(&whole, &parts);
+        }
+    }
+}
+
+#[test]
+fn a_run_killed_after_its_last_checkpoint_repeats_the_lost_steps() {
+    let root = tempfile::tempdir().unwrap();
+    let (recipe, corpus) = (Recipe::parse(TINY).unwrap(), corpus(root.path()));
+    let (whole, killed) = (root.path().join("whole"), root.path().join("killed"));
+    run(&recipe, &corpus, &whole, false, None).unwrap();
+    // The checkpoint of step 20 beside the metrics of step 30: what a kill leaves.
+    run(&recipe, &corpus, &killed, false, Some(30)).unwrap();
+    let later = std::fs::read(killed.join("metrics.jsonl")).unwrap();
+    run(&recipe, &corpus, &killed, false, Some(20)).unwrap();
+    std::fs::write(killed.join("metrics.jsonl"), later).unwrap();
+    run(&recipe, &corpus, &killed, true, None).unwrap();
+    same_files(&whole, &killed);
+    assert_eq!(metrics(&whole), metrics(&killed));
+}
+
+#[test]
+fn a_finished_run_resumes_to_itself() {
+    let root = tempfile::tempdir().unwrap();
+    let (recipe, corpus) = (Recipe::parse(TINY).unwrap(), corpus(root.path()));
+    let (once, twice) = (root.path().join("once"), root.path().join("twice"));
+    run(&recipe, &corpus, &once, false, None).unwrap();
+    run(&recipe, &corpus, &twice, false, None).unwrap();
+    run(&recipe, &corpus, &twice, true, None).unwrap();
+    same_files(&once, &twice);
+}
+
+#[test]
+fn the_tiny_recipe_learns_and_its_routers_leave_the_trunk_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let (recipe, corpus) = (Recipe::parse(TINY).unwrap(), corpus(root.path()));
+    let (trunk, whole) = (root.path().join("trunk"), root.path().join("whole"));
+    run(&recipe, &corpus, &trunk, false, Some(64)).unwrap();
+    run(&recipe, &corpus, &whole, false, None).unwrap();
+    let (before, after) = (load(&trunk).unwrap().0, load(&whole).unwrap().0);
+    for (name, (_, values)) in &after {
+        let moved = before[name].1 != *values;
+        assert_eq!(moved, name.contains(".router."), "{name}");
+    }
+    let (config, shape) = fathom_exporter::checkpoint::load_config(&whole).unwrap();
+    assert_eq!(config.training_tokens, 2_048 + 2_048 + 1_024);
+    let model = Model::new(&shape, &Parameters::new(&after).unwrap(), shape.blocks).unwrap();
+    let found = evaluate(&model, &corpus.validation, shape.context, &Gates::Open, &|_| ()).unwrap();
+    let uniform = (corpus.alphabet.len() as f64).ln();
+    assert!(found.nats() < uniform - 0.1, "{} nats, uniform {uniform}", found.nats());
+}
+
+#[test]
+fn rejects_resuming_another_seed_corpus_or_model() {
+    let root = tempfile::tempdir().unwrap();
+    let (recipe, corpus) = (Recipe::parse(TINY).unwrap(), corpus(root.path()));
+    let folder = root.path().join("run");
+    run(&recipe, &corpus, &folder, false, Some(3)).unwrap();
+    let before = std::fs::read(folder.join(TENSORS_FILE)).unwrap();
+    let mut seed = recipe.clone();
+    seed.seed += 1;
+    let mut model = recipe.clone();
+    model.model.mlp_width *= 2;
+    let other = Corpus { sha256: [9; 32], ..corpus.clone() };
+    for (recipe, corpus) in [(&seed, &corpus), (&model, &corpus), (&recipe, &other)] {
+        let error = run(recipe, corpus, &folder, true, None).unwrap_err().to_string();
+        assert!(error.contains("another model, seed or corpus"), "{error}");
+    }
+    assert!(before == std::fs::read(folder.join(TENSORS_FILE)).unwrap());
+}
+
+#[test]
+fn rejects_moments_of_another_size_and_a_checkpoint_without_state() {
+    let root = tempfile::tempdir().unwrap();
+    let (recipe, corpus) = (Recipe::parse(TINY).unwrap(), corpus(root.path()));
+    let folder = root.path().join("run");
+    run(&recipe, &corpus, &folder, false, Some(3)).unwrap();
+    let (tensors, state) = load(&folder).unwrap();
+    let mut shortened = tensors.clone();
+    shortened.insert("optimiser.first.final_norm.weight".into(), (vec![3], vec![0.0; 3]));
+    save(&folder, &shortened, state.as_deref()).unwrap();
+    let error = run(&recipe, &corpus, &folder, true, None).unwrap_err().to_string();
+    assert_eq!(error, "tensor optimiser.first.final_norm.weight of the checkpoint has shape [3], wanted [16]");
+    save(&folder, &tensors, None).unwrap();
+    let error = run(&recipe, &corpus, &folder, true, None).unwrap_err().to_string();
+    assert!(error.contains("no training state"), "{error}");
+}
