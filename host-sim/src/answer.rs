@@ -114,9 +114,6 @@ mod tests {
         let mut buffer = [0; 64];
         let ready = Record::Ready { protocol: 99, model_bytes: 1, arena_bytes: 2, blocks: 6, boot_cycles: 3 };
         let frame = encode(&ready, &mut buffer).unwrap();
-        assert_eq!(
-            Collector::default().receive(frame, |_, _| ()),
-            Err(RecordError::Protocol { wanted: PROTOCOL, found: 99 })
-        );
+        assert_eq!(Collector::default().receive(frame, |_, _| ()), Err(RecordError::Protocol { wanted: PROTOCOL, found: 99 }));
     }
 }

@@ -43,7 +43,10 @@ impl std::fmt::Display for BoardError {
                 write!(f, "the model has {found} bytes, its flash region only {region}: export a smaller model")
             }
             Self::Segment { address, bytes } => {
-                write!(f, "a segment of {bytes} bytes at {address:#010x} lies outside the board's memory: link with firmware/memory.x")
+                write!(
+                    f,
+                    "a segment of {bytes} bytes at {address:#010x} lies outside the board's memory: link with firmware/memory.x"
+                )
             }
         }
     }
@@ -88,11 +91,8 @@ impl Board {
     /// [`BoardError`].
     pub fn new(image: &Image, model: &[u8]) -> Result<Self, BoardError> {
         let region = |range: &Range<u32>, kind| RegionSpec { base: range.start, size: range.end - range.start, kind };
-        let mut machine = Machine::new(&[
-            region(&FLASH, RegionKind::Flash),
-            region(&MODEL, RegionKind::Flash),
-            region(&RAM, RegionKind::Ram),
-        ]);
+        let mut machine =
+            Machine::new(&[region(&FLASH, RegionKind::Flash), region(&MODEL, RegionKind::Flash), region(&RAM, RegionKind::Ram)]);
         for segment in &image.segments {
             let (address, bytes) = (segment.address, segment.bytes.len());
             machine.load(address, &segment.bytes).map_err(|_| BoardError::Segment { address, bytes })?;
@@ -124,7 +124,9 @@ impl Board {
         loop {
             let stop = self.machine.run(SLICE);
             let end = match stop {
-                Stop::Budget => (self.machine.instructions() >= max_instructions).then_some(End::Stuck("instruction limit reached")),
+                Stop::Budget => {
+                    (self.machine.instructions() >= max_instructions).then_some(End::Stuck("instruction limit reached"))
+                }
                 Stop::Breakpoint { imm: 0xab } => {
                     let call = semihosting::serve(&mut self.machine);
                     self.machine.resume_after_breakpoint();
@@ -174,6 +176,11 @@ impl Board {
         let fault: Fault = self.machine.last_fault()?;
         let registers: Vec<String> = (0..16).map(|n| format!("r{n}={:08x}", self.machine.register(n))).collect();
         let place = image.place(fault.pc);
-        Some(format!("guest fault: {fault} at {:#010x} in {place}\n  {}\n  {}", fault.pc, registers[..8].join(" "), registers[8..].join(" ")))
+        Some(format!(
+            "guest fault: {fault} at {:#010x} in {place}\n  {}\n  {}",
+            fault.pc,
+            registers[..8].join(" "),
+            registers[8..].join(" ")
+        ))
     }
 }

@@ -36,7 +36,11 @@ impl std::fmt::Display for ImageError {
         match self {
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             Self::Malformed(path, error) => {
-                write!(f, "{} is not a 32-bit little-endian ELF image: {error}; build one with firmware/build-image", path.display())
+                write!(
+                    f,
+                    "{} is not a 32-bit little-endian ELF image: {error}; build one with firmware/build-image",
+                    path.display()
+                )
             }
             Self::Machine { path, found } => write!(
                 f,
@@ -95,7 +99,7 @@ impl Image {
         let endian = header.endian().map_err(malformed)?;
         let machine = header.e_machine(endian);
         if machine != EM_ARM {
-            return Err(ImageError::Machine { path: path.into(), found: machine });
+            return Err(ImageError::Machine { path: path.into(), found: machine.0 });
         }
         let file = object::read::elf::ElfFile32::<Endianness>::parse(elf.as_slice()).map_err(malformed)?;
         if let Some(found) = architecture(&file).filter(|found| ![10, 11, 12, 13].contains(found)) {
@@ -132,7 +136,9 @@ impl Image {
     /// The function that holds an address, with the offset into it: `fathom::block::activate+0x1c`, or `?`.
     pub fn place(&self, address: u32) -> String {
         match self.functions.range(..=address & !1).next_back() {
-            Some((start, (size, name))) if address & !1 < start + (*size).max(2) => format!("{name}+{:#x}", (address & !1) - start),
+            Some((start, (size, name))) if address & !1 < start + (*size).max(2) => {
+                format!("{name}+{:#x}", (address & !1) - start)
+            }
             _ => "?".into(),
         }
     }
@@ -198,7 +204,10 @@ mod tests {
     fn rejects_what_is_not_an_arm_image() {
         let path = Path::new("x.elf");
         assert!(matches!(Image::parse(path, Vec::new()), Err(ImageError::Malformed(..))));
-        assert!(matches!(Image::parse(path, b"hello, this is not an ELF file at all, sorry".to_vec()), Err(ImageError::Malformed(..))));
+        assert!(matches!(
+            Image::parse(path, b"hello, this is not an ELF file at all, sorry".to_vec()),
+            Err(ImageError::Malformed(..))
+        ));
         let mut elf = vec![0u8; 52];
         elf[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 1, 1, 1]);
         (elf[16], elf[18], elf[20], elf[40]) = (2, 243, 1, 52); // RISC-V

@@ -229,8 +229,10 @@ mod tests {
     use super::*;
 
     fn report(cycles: &[u64]) -> Report {
-        let tokens = cycles.iter().enumerate().map(|(i, cycles)| Token { token: 0, active: (1 << (i % 4 + 1)) - 1, cycles: *cycles });
-        let answer = Answer { blocks: 4, prompt: vec![15; 4], prefill_cycles: 402, tokens: tokens.collect(), ..Answer::default() };
+        let tokens =
+            cycles.iter().enumerate().map(|(i, cycles)| Token { token: 0, active: (1 << (i % 4 + 1)) - 1, cycles: *cycles });
+        let answer =
+            Answer { blocks: 4, prompt: vec![15; 4], prefill_cycles: 402, tokens: tokens.collect(), ..Answer::default() };
         let counters = Counters {
             instructions: 1,
             cycles: 2,

@@ -1,0 +1,23 @@
+//! A modelled Cortex-M that executes Fathom firmware images and counts their cycles.
+//!
+//! In the order of the data: an [`image`] and a model are placed on a [`board`], whose [`machine`] executes them; [`rtt`] and
+//! [`semihosting`] carry bytes out; [`log`] and [`answer`] decode them; [`stream`] shows the text, [`report`] the figures.
+#![forbid(unsafe_code)]
+
+pub mod firmware;
+pub mod image;
+pub mod machine;
+
+pub mod rtt;
+pub mod semihosting;
+
+pub mod log;
+
+pub mod board;
+
+pub mod answer;
+
+pub mod report;
+pub mod stream;
+
+pub mod cmd;
