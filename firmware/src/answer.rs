@@ -43,25 +43,21 @@ fn encode(blob: &Blob, prompt: &[u8]) -> Result<Vec<u16, MAX_PROMPT>, Failure> {
     prompt.iter().enumerate().map(|(at, byte)| blob.encode(*byte).ok_or(Failure::Alphabet { byte: *byte, at })).collect()
 }
 
-/// The token loop. The last token is not fed back: nothing would come of it.
+/// The token loop. Every generated token runs through the model, the last one too: each has a depth, and a conversation could go on.
 fn generate<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Request, meter: &Meter) -> Result<Ended, Failure> {
     let mut sampler = Sampler::new(request.seed, request.temperature, request.top_k);
-    for left in (0..request.tokens).rev() {
+    for _ in 0..request.tokens {
+        if session.position() == blob.shape().context {
+            return Ok(Ended::ContextFull);
+        }
         let start = meter.now();
         meter.enter(Region::Sampling);
         let token = sampler.sample(session.logits());
         meter.enter(Region::Other);
-        let full = session.position() == blob.shape().context;
-        let mut active = 0;
-        if left > 0 && !full {
-            session.step(token)?;
-            active = session.trace().masks().last().copied().unwrap_or_default();
-        }
+        session.step(token)?;
         let cycles = meter.now() - start;
+        let active = session.trace().masks().last().copied().unwrap_or_default();
         link::send(&Record::Token { token, text: blob.decode(token), active, cycles });
-        if left > 0 && full {
-            return Ok(Ended::ContextFull);
-        }
     }
     Ok(Ended::Requested)
 }

@@ -29,7 +29,7 @@ use fathom::{Blob, Plan, Session};
 use meter::Meter;
 
 /// Prompt tokens that share one pass over the weights. Each more costs a residual, a hidden layer and their like in RAM.
-const TILE: usize = 4;
+const TILE: usize = 8;
 
 #[entry]
 fn main() -> ! {

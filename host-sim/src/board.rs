@@ -8,10 +8,8 @@ use crate::rtt::Rtt;
 use crate::semihosting::{self, Call};
 use std::ops::Range;
 
-/// Code flash.
-pub const FLASH: Range<u32> = 0x0000_0000..0x0002_0000;
-/// The model's own flash region.
-pub const MODEL: Range<u32> = 0x0002_0000..0x0010_0000;
+/// Flash: code first, then the model's own region, whose borders are the image's symbols `_model_start` and `_model_end`.
+pub const FLASH: Range<u32> = 0x0000_0000..0x0010_0000;
 /// Main memory.
 pub const RAM: Range<u32> = 0x2000_0000..0x2004_0000;
 /// Instructions between two looks at the guest's channels. The guest's behaviour does not depend on it unless a channel is full.
@@ -27,6 +25,8 @@ pub enum BoardError {
         /// Bytes of the model.
         found: usize,
     },
+    /// The image has no place for a model.
+    NoModelRegion,
     /// A segment of the image lies outside the board's memory.
     Segment {
         /// Its address.
@@ -42,6 +42,7 @@ impl std::fmt::Display for BoardError {
             Self::ModelTooLarge { region, found } => {
                 write!(f, "the model has {found} bytes, its flash region only {region}: export a smaller model")
             }
+            Self::NoModelRegion => f.write_str("the image has no symbols _model_start and _model_end: link it with firmware/memory.x"),
             Self::Segment { address, bytes } => {
                 write!(
                     f,
@@ -76,6 +77,11 @@ pub enum End {
     Lockup,
 }
 
+/// The flash region that an image keeps for its model.
+pub fn model_region(image: &Image) -> Option<Range<u32>> {
+    Some(image.symbol("_model_start")?..image.symbol("_model_end")?)
+}
+
 /// A board with an image on it.
 pub struct Board {
     /// The core and its memory.
@@ -97,11 +103,14 @@ impl Board {
             let (address, bytes) = (segment.address, segment.bytes.len());
             machine.load(address, &segment.bytes).map_err(|_| BoardError::Segment { address, bytes })?;
         }
-        let space = (MODEL.end - MODEL.start) as usize;
-        if model.len() > space {
-            return Err(BoardError::ModelTooLarge { region: space, found: model.len() });
+        if !model.is_empty() {
+            let place = model_region(image).ok_or(BoardError::NoModelRegion)?;
+            let too_large = BoardError::ModelTooLarge { region: place.len(), found: model.len() };
+            if model.len() > place.len() {
+                return Err(too_large);
+            }
+            machine.load(place.start, model).map_err(|_| too_large)?;
         }
-        machine.load(MODEL.start, model).map_err(|_| BoardError::ModelTooLarge { region: space, found: model.len() })?;
         machine.set_debugger_attached(true);
         machine.reset();
         let initial_stack = machine.register(13);

@@ -1,15 +1,16 @@
 //! Runs the firmware image under QEMU: an emulator by others, so that what our machine and our runtime agree on is not only our word.
 
 use fathom::format::record::{self, MAX_FRAME, Record, Request};
+use fathom_host_sim::board::model_region;
+use fathom_host_sim::image::Image;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// QEMU's board with the memory map of the image, and where the model region starts in it.
+/// QEMU's board with the memory map of the image.
 const BOARD: &str = "mps2-an386";
-const MODEL_ADDRESS: &str = "0x20000";
 
 /// What came of one run.
 #[derive(Clone, Debug)]
@@ -63,7 +64,9 @@ pub fn run(image: &Path, model: Option<&Path>, input: &[u8], limit: Duration) ->
     command.args(["-M", BOARD, "-nographic", "-monitor", "none", "-serial", "none"]);
     command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
     if let Some(model) = model {
-        command.arg("-device").arg(format!("loader,file={},addr={MODEL_ADDRESS},force-raw=on", model.display()));
+        let region = Image::read(image).ok().and_then(|image| model_region(&image));
+        let address = region.ok_or_else(|| io::Error::other("the image has no model region"))?.start;
+        command.arg("-device").arg(format!("loader,file={},addr={address:#x},force-raw=on", model.display()));
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;

@@ -96,6 +96,7 @@ pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, c
 #[unsafe(naked)]
 unsafe extern "C" fn lanes_of_row(weights: *const u16, input: *const f32, columns: usize, lanes: *mut [f32; LANES]) {
     core::arch::naked_asm!(
+        ".fpu fpv4-sp-d16", // a naked function is assembled apart from the target's features
         "push {{r4-r7, lr}}",
         "vpush {{s16-s23}}",
         "vldmia r3, {{s16-s23}}",
