@@ -98,7 +98,7 @@ impl Board {
     pub fn new(image: &Image, model: &[u8]) -> Result<Self, BoardError> {
         let region = |range: &Range<u32>, kind| RegionSpec { base: range.start, size: range.end - range.start, kind };
         let mut machine =
-            Machine::new(&[region(&FLASH, RegionKind::Flash), region(&MODEL, RegionKind::Flash), region(&RAM, RegionKind::Ram)]);
+            Machine::new(&[region(&FLASH, RegionKind::Flash), region(&RAM, RegionKind::Ram)]);
         for segment in &image.segments {
             let (address, bytes) = (segment.address, segment.bytes.len());
             machine.load(address, &segment.bytes).map_err(|_| BoardError::Segment { address, bytes })?;
