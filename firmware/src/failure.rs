@@ -24,7 +24,12 @@ pub enum Failure {
     /// The model cannot be planned.
     Plan(PlanError),
     /// RAM is too small for the model.
-    Memory { wanted: usize, found: usize },
+    Memory {
+        /// Bytes of the arena.
+        wanted: usize,
+        /// Bytes of heap left.
+        found: usize,
+    },
     /// The host closed the link without a request.
     NoRequest,
     /// The request's frame does not end where it must.
@@ -34,9 +39,19 @@ pub enum Failure {
     /// There is nothing to continue.
     EmptyPrompt,
     /// The prompt does not fit.
-    LongPrompt { most: usize, found: usize },
+    LongPrompt {
+        /// Bytes that fit.
+        most: usize,
+        /// Bytes of the prompt.
+        found: usize,
+    },
     /// A byte of the prompt is outside the model's alphabet.
-    Alphabet { byte: u8, at: usize },
+    Alphabet {
+        /// The byte.
+        byte: u8,
+        /// Its index in the prompt.
+        at: usize,
+    },
     /// The session refused.
     Step(StepError),
 }

@@ -1,32 +1,18 @@
 //! The Fathom firmware image: finds the model in its flash region, judges it, plans its memory, answers one request, reports.
-//!
-//! In the order in which data meets them: [`board`] is what the chip gives; [`link`] carries requests, records and logs;
-//! [`answer`] turns a request into records, timed by [`meter`]; [`failure`] is every reason why there is none, and [`fault`] what
-//! happens when the code itself is wrong.
 #![no_std]
 #![no_main]
-#![deny(unsafe_code)] // Only `board` may, besides the one line that each attribute of cortex-m-rt and defmt forces.
+#![deny(unsafe_code)] // the one line that the entry attribute of cortex-m-rt forces is exempt by itself
 
 extern crate alloc;
 
-mod board;
-
-mod link;
-mod log;
-
-mod answer;
-mod meter;
-
-mod failure;
-mod fault;
-
 use alloc::vec::Vec;
-use board::Exit;
 use cortex_m_rt::entry;
-use failure::Failure;
 use fathom::format::record::{self, MAX_FRAME, PROTOCOL, Record};
 use fathom::{Blob, Plan, Session};
-use meter::Meter;
+use fathom_firmware::board::{self, Exit};
+use fathom_firmware::failure::Failure;
+use fathom_firmware::meter::Meter;
+use fathom_firmware::{answer, link};
 
 /// Prompt tokens that share one pass over the weights. Each more costs a residual, a hidden layer and their like in RAM.
 const TILE: usize = 8;

@@ -1,0 +1,103 @@
+//! Compares the fast kernels with their portable twins, bit for bit, on the target: random shapes, alignments and values, and extremes.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+use cortex_m_rt::entry;
+use cortex_m_semihosting::hprintln;
+use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS};
+use fathom::kernels::half_float::{LANES, row_lanes_portable};
+use fathom::kernels::int8::{GroupSums, group_sums_portable};
+use fathom::kernels::{TOKENS_PER_PASS, armv7em};
+use fathom_firmware::board::{self, Exit};
+
+/// Cases of each kernel.
+const CASES: u32 = 400;
+const TOKENS: usize = 3;
+const _: () = assert!(TOKENS <= TOKENS_PER_PASS);
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.bits() as usize % bound
+    }
+}
+
+/// Fills weights and activations: random halfwords and int8 values, or one of the extremes.
+fn fill(random: &mut Random, case: u32, weights: &mut [i16], input: &mut [i16]) {
+    let (weight, activation): (Option<i16>, Option<i16>) = match case % 8 {
+        0 => (Some(127 * 257), Some(127)),
+        1 => (Some(-127 * 257), Some(127)),
+        2 => (Some(127 * 256 - 127), Some(-127)),
+        3 => (Some(0), None),
+        4 => (None, Some(0)),
+        _ => (None, None),
+    };
+    weights.iter_mut().for_each(|w| *w = weight.unwrap_or(random.bits() as i16));
+    input.iter_mut().for_each(|x| *x = activation.unwrap_or((random.below(255) as i16) - 127));
+    if case % 8 == 5 {
+        input.fill(0);
+        let place = random.below(input.len());
+        input[place] = 127; // a single outlier
+    }
+}
+
+fn int8_agrees(random: &mut Random, case: u32) -> bool {
+    let mut weights = [0i16; GROUP_ROWS / 2 * EXACT_COLUMNS];
+    let mut input = [0i16; TOKENS * EXACT_COLUMNS];
+    let pairs = 1 + random.below(GROUP_ROWS / 2);
+    let columns = if case < 3 { EXACT_COLUMNS } else { 4 * (1 + random.below(EXACT_COLUMNS / 4)) };
+    let (weights, input) = (&mut weights[..pairs * columns], &mut input[..TOKENS * columns]);
+    fill(random, case, weights, input);
+    let mut fast: [GroupSums; TOKENS] = [[case as i32; GROUP_ROWS]; TOKENS];
+    let mut portable = fast;
+    armv7em::group_sums(weights, pairs, input, columns, columns, &mut fast);
+    group_sums_portable(weights, pairs, input, columns, columns, &mut portable);
+    let rows = 2 * pairs;
+    // A kernel for fewer pairs leaves the sums of the others alone or adds zeros: both keep them.
+    fast.iter().zip(&portable).all(|(fast, portable)| fast[..rows] == portable[..rows])
+}
+
+fn f16_agrees(random: &mut Random, case: u32) -> bool {
+    const COLUMNS: usize = 256;
+    #[repr(align(4))]
+    struct Words([u16; COLUMNS]);
+    let mut weights = Words([0; COLUMNS]);
+    let mut input = [0f32; TOKENS * COLUMNS];
+    let columns = 4 * (1 + random.below(COLUMNS / 4));
+    for w in &mut weights.0 {
+        let bits = random.bits() as u16;
+        // Finite halves of every size, subnormals among them; the exponent of infinity is cleared to a small one.
+        *w = if bits & 0x7c00 == 0x7c00 { bits & 0x83ff } else { bits };
+    }
+    for x in &mut input {
+        *x = (random.bits() as i32 as f32) * if case.is_multiple_of(2) { 1e-9 } else { 1e-3 };
+    }
+    let mut fast = [[case as f32; LANES]; TOKENS];
+    let mut portable = fast;
+    let input = &input[..TOKENS * columns];
+    armv7em::row_lanes(&weights.0[..columns], input, columns, &mut fast);
+    row_lanes_portable(&weights.0[..columns], input, columns, &mut portable);
+    let bits = |lanes: &[f32; LANES]| lanes.map(f32::to_bits);
+    fast.iter().zip(&portable).all(|(fast, portable)| bits(fast) == bits(portable))
+}
+
+#[entry]
+fn main() -> ! {
+    let mut random = Random(1);
+    let mut differences = 0;
+    for case in 0..CASES {
+        differences += u32::from(!int8_agrees(&mut random, case)) + u32::from(!f16_agrees(&mut random, case));
+    }
+    // A closed console cannot be told; the exit code says it again.
+    _ = hprintln!("kernel twins: {} cases, {} differences", 2 * CASES, differences);
+    board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })
+}
