@@ -1,10 +1,11 @@
 //! An interrupted run and its continuation are one run, bit for bit.
 
 use crate::{TINY, corpus, run};
-use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, load, save};
+use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, load, load_config, save};
 use fathom_exporter::corpus::Corpus;
 use fathom_exporter::evaluate::evaluate;
 use fathom_exporter::model::{Gates, Model, Parameters};
+use fathom_exporter::ops::cross_entropy::cross_entropy;
 use fathom_exporter::recipe::Recipe;
 use std::path::Path;
 
@@ -88,12 +89,37 @@ fn the_tiny_recipe_learns_and_its_routers_leave_the_trunk_alone() {
         let moved = before[name].1 != *values;
         assert_eq!(moved, name.contains(".router."), "{name}");
     }
-    let (config, shape) = fathom_exporter::checkpoint::load_config(&whole).unwrap();
+    let (config, shape) = load_config(&whole).unwrap();
     assert_eq!(config.training_tokens, 2_048 + 2_048 + 1_024);
     let model = Model::new(&shape, &Parameters::new(&after).unwrap(), shape.blocks).unwrap();
     let found = evaluate(&model, &corpus.validation, shape.context, &Gates::Open, &|_| ()).unwrap();
     let uniform = (corpus.alphabet.len() as f64).ln();
     assert!(found.nats() < uniform - 0.1, "{} nats, uniform {uniform}", found.nats());
+}
+
+/// The convention that calibration and the runtime rest on: z = -gain, so a token that gains much has a low z and stays active. With
+/// the sign the other way, every loss still falls in training and every halted token is the wrong one.
+#[test]
+fn routers_predict_the_negative_of_the_loss_still_to_be_gained() {
+    let root = tempfile::tempdir().unwrap();
+    let mut recipe = Recipe::parse(TINY).unwrap();
+    recipe.stages.iter_mut().for_each(|stage| stage.tokens *= 16); // until depth is worth something
+    let (corpus, folder) = (corpus(root.path()), root.path().join("run"));
+    run(&recipe, &corpus, &folder, false, None).unwrap();
+    let (_, shape) = load_config(&folder).unwrap();
+    let model = Model::new(&shape, &Parameters::new(&load(&folder).unwrap().0).unwrap(), shape.blocks).unwrap();
+    let tokens = shape.context * 64;
+    let (inputs, targets) = (&corpus.training[..tokens], &corpus.training[1..=tokens]);
+    let pass = model.forward(inputs, shape.context, &Gates::Open, None).unwrap();
+    let losses = |depth: usize| cross_entropy(&model.classify(&pass.residuals[depth]).unwrap(), targets).unwrap();
+    let gain: Vec<f32> = (losses(1) - losses(3)).unwrap().to_vec1().unwrap();
+    let z: Vec<f32> = model.router(1, &pass.residuals[1]).unwrap().to_vec1().unwrap();
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+    let (mean_gain, mean_z) = (mean(&gain), mean(&z));
+    assert!(mean_gain > 0.05, "depth is worth nothing here ({mean_gain} nats): the test is vacuous");
+    assert!((mean_z + mean_gain).abs() < 0.5 * mean_gain, "mean z {mean_z}, mean gain {mean_gain}");
+    let covariance: f32 = z.iter().zip(&gain).map(|(z, gain)| (z - mean_z) * (gain - mean_gain)).sum();
+    assert!(covariance < 0.0, "tokens with a higher z gain more");
 }
 
 #[test]
