@@ -143,6 +143,11 @@ impl Image {
         }
     }
 
+    /// Bytes of the functions whose demangled name `wanted` takes.
+    pub fn code_bytes(&self, wanted: impl Fn(&str) -> bool) -> u32 {
+        self.functions.values().filter(|(_, name)| wanted(name)).map(|(size, _)| size).sum()
+    }
+
     /// Bytes loaded into `range`.
     pub fn bytes_in(&self, range: std::ops::Range<u32>) -> u32 {
         self.segments.iter().filter(|segment| range.contains(&segment.address)).map(|segment| segment.bytes.len() as u32).sum()

@@ -1,5 +1,7 @@
 //! Helpers shared by the integration tests.
 #![forbid(unsafe_code)]
 
+pub mod answers;
+pub mod checkpoints;
 pub mod models;
 pub mod qemu;

@@ -1,0 +1,137 @@
+//! The float model, the runtime in f16 and the runtime in int8 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
+
+use fathom::format::{Element, OperatingPoint};
+use fathom::{Blob, NoProbe, Plan, Session};
+use fathom_exporter::aligned::Aligned;
+use fathom_exporter::checkpoint::model;
+use fathom_exporter::checkpoint_folder::Folder;
+use fathom_exporter::evaluate::router_outputs;
+use fathom_exporter::export::blob;
+use fathom_exporter::model::{Gates, Model, Parameters};
+use fathom_tests::checkpoints::{VARIANTS, path, renew, tiny_corpus};
+
+/// Largest difference of a logit, as a share of the largest logit's magnitude. f16 weights have 11 bits and its cache too; sums are f32.
+const F16_LOGITS: f32 = 0.005;
+/// int8 weights, activations and cache: each rounding is up to 1/254 of its row's maximum, a few dozen of them add up.
+const INT8_LOGITS: f32 = 0.1;
+/// Share of (token, block) decisions that rounding may turn over when thresholds lie among the router's outputs.
+const TURNED_DECISIONS: f32 = 0.05;
+
+/// What an engine says of one window.
+struct Result {
+    logits: Vec<f32>,       // [tokens, vocabulary]
+    active: Vec<Vec<bool>>, // [blocks][tokens]
+}
+
+fn window(folder: &Folder) -> Vec<u16> {
+    let (_file, corpus) = tiny_corpus(folder.shape.context);
+    corpus.validation[..folder.shape.context].to_vec()
+}
+
+fn float(folder: &Folder, tokens: &[u16], thresholds: &[f32]) -> Result {
+    let parameters = Parameters::new(&folder.tensors).unwrap();
+    let model = Model::new(&folder.shape, &parameters, folder.shape.blocks).unwrap();
+    let gates = if thresholds.is_empty() { Gates::Open } else { Gates::Hard(thresholds) };
+    let pass = model.forward(tokens, tokens.len(), &gates, None).unwrap();
+    let logits = model.classify(&pass.residuals[folder.shape.blocks]).unwrap();
+    Result { logits: logits.flatten_all().unwrap().to_vec1().unwrap(), active: pass.active }
+}
+
+fn export(folder: &Folder, element: Element, thresholds: &[f32]) -> Aligned {
+    let point = OperatingPoint { thresholds: thresholds.iter().copied().collect(), saved: 0.0, loss_nats: 0.0 };
+    let header = folder.config.header(element, &[point], 0, 0.0).unwrap();
+    blob(&header, &model(&folder.tensors, &folder.shape).unwrap()).unwrap()
+}
+
+fn run(bytes: &Aligned, tokens: &[u16]) -> Result {
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let plan = Plan::new(blob.shape(), 5).unwrap();
+    let mut arena = vec![0; plan.bytes() / 4];
+    let mut session = Session::new(&blob, &mut arena, &plan, NoProbe).unwrap();
+    let mut logits = Vec::new();
+    session.score(tokens, |_, row| logits.extend_from_slice(row)).unwrap();
+    let masks = session.trace().masks().to_vec();
+    let active = (0..blob.shape().blocks).map(|block| masks.iter().map(|mask| mask >> block & 1 == 1).collect()).collect();
+    Result { logits, active }
+}
+
+/// Largest difference of logits of the tokens that ran the same blocks so far, relative to the largest logit.
+fn distance(a: &Result, b: &Result) -> f32 {
+    let largest = a.logits.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+    let vocabulary = a.logits.len() / a.active[0].len();
+    // A decision that turned over changes later tokens through the cache: compare up to the first.
+    let same = (0..a.active[0].len()).take_while(|t| a.active.iter().zip(&b.active).all(|(a, b)| a[*t] == b[*t])).count();
+    let logits = a.logits.iter().zip(&b.logits).take(same * vocabulary);
+    logits.fold(0f32, |most, (a, b)| most.max((a - b).abs())) / largest
+}
+
+fn turned(a: &Result, b: &Result) -> f32 {
+    let pairs = a.active.iter().flatten().zip(b.active.iter().flatten());
+    let total = a.active.len() * a.active[0].len();
+    pairs.filter(|(a, b)| a != b).count() as f32 / total as f32
+}
+
+/// No thresholds (dense); or fully open, and in the widest gap of the middle half of each router's outputs.
+fn thresholds(folder: &Folder, tokens: &[u16]) -> Vec<Vec<f32>> {
+    let routers = folder.shape.routers();
+    if routers == 0 {
+        return vec![Vec::new()];
+    }
+    let parameters = Parameters::new(&folder.tensors).unwrap();
+    let model = Model::new(&folder.shape, &parameters, folder.shape.blocks).unwrap();
+    let mut outputs = router_outputs(&model, routers, tokens, folder.shape.context).unwrap();
+    let widest = |outputs: &mut Vec<f32>| {
+        outputs.sort_by(f32::total_cmp);
+        let middle = &outputs[outputs.len() / 4..outputs.len() * 3 / 4];
+        let gap = middle.windows(2).max_by(|a, b| (a[1] - a[0]).total_cmp(&(b[1] - b[0]))).unwrap();
+        0.5 * (gap[0] + gap[1])
+    };
+    vec![vec![f32::MAX; routers], outputs.iter_mut().map(widest).collect()]
+}
+
+#[test]
+fn float_f16_and_int8_agree_on_every_variant() {
+    for variant in VARIANTS {
+        let folder = variant.folder();
+        let tokens = window(&folder);
+        for thresholds in thresholds(&folder, &tokens) {
+            let float = float(&folder, &tokens, &thresholds);
+            for (element, tolerance) in [(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)] {
+                let runtime = run(&export(&folder, element, &thresholds), &tokens);
+                let (distance, turned) = (distance(&float, &runtime), turned(&float, &runtime));
+                println!("{:<22} {element:?}: logits within {distance:.4}, {turned:.3} decisions turned", variant.name);
+                assert!(distance <= tolerance, "{} {element:?}: {distance}", variant.name);
+                assert!(turned <= TURNED_DECISIONS, "{} {element:?}: {turned}", variant.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_logits_and_depths_are_the_goldens() {
+    for variant in VARIANTS {
+        let folder = variant.folder();
+        let tokens = window(&folder);
+        // Fixed thresholds: the float model must have no part in this.
+        let thresholds = vec![-0.02; folder.shape.routers()];
+        let result = run(&export(&folder, Element::Int8, &thresholds), &tokens);
+        let depths: String = (0..tokens.len())
+            .map(|t| char::from_digit(result.active.iter().filter(|active| active[t]).count() as u32, 36).unwrap())
+            .collect();
+        let vocabulary = result.logits.len() / tokens.len();
+        let last = &result.logits[result.logits.len() - vocabulary..];
+        let logits: Vec<String> = last.iter().map(|logit| format!("{:08x}", logit.to_bits())).collect();
+        let golden = format!(
+            "# tests/checkpoints/{}, int8, thresholds -0.02, first window of the validation split; seed 7; FATHOM_RENEW=1 renews\n\
+             depths {depths}\nlogits {}\n",
+            variant.name,
+            logits.join(" ")
+        );
+        let file = path("goldens").join(format!("{}.txt", variant.name));
+        if renew() {
+            std::fs::create_dir_all(path("goldens")).unwrap();
+            std::fs::write(&file, &golden).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), golden, "{}", variant.name);
+    }
+}
