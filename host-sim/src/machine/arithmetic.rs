@@ -273,7 +273,7 @@ impl Environment {
     }
 
     /// To an integer of `size` bits with `fraction` fraction bits, saturated, extended to 32 bits.
-    pub(super) fn to_fixed(&mut self, a: u32, signed: bool, size: u32, fraction: u8, rounding: Rounding) -> u32 {
+    pub(super) fn fixed(&mut self, a: u32, signed: bool, size: u32, fraction: u8, rounding: Rounding) -> u32 {
         let a = self.operand(a);
         if is_nan(a) {
             self.flag(INVALID);
@@ -297,7 +297,7 @@ impl Environment {
     }
 
     /// From an integer with `fraction` fraction bits.
-    pub(super) fn from_fixed(&mut self, value: i64, fraction: u8, rounding: Rounding) -> u32 {
+    pub(super) fn float_of_fixed(&mut self, value: i64, fraction: u8, rounding: Rounding) -> u32 {
         let scaled = value as f64 / f64::from(1u32 << (fraction / 2)) / f64::from(1u32 << (fraction - fraction / 2));
         self.round(scaled, &SINGLE, rounding, false)
     }
@@ -334,11 +334,13 @@ impl Environment {
         }
         // The alternative format has one exponent more and no infinity; the field is as wide as the standard one's.
         let before = self.0;
+        self.0 &= !OVERFLOW;
         let bits = self.round(wide(a).abs(), &Format { greatest: 16, ..HALF }, directed(rounding, a), false);
-        if bits >= 0x7FFF && self.0 & OVERFLOW != 0 && before & OVERFLOW == 0 {
+        if self.0 & OVERFLOW != 0 {
             self.0 = before | INVALID;
             return sign | 0x7FFF;
         }
+        self.0 |= before;
         sign | bits as u16
     }
 }

@@ -61,8 +61,8 @@ pub(super) struct Core {
     pub(super) event_register: bool,
     /// In WFI or WFE.
     pub(super) waiting: bool,
-    /// The last instruction was a load that the next load can pipeline with.
-    pub(super) after_load: bool,
+    /// The last instruction was a load that the next load can pipeline with; its ITSTATE.
+    pub(super) after_load: Option<u8>,
 }
 
 impl Core {
@@ -98,7 +98,7 @@ impl Core {
             last_fault: None,
             event_register: false,
             waiting: false,
-            after_load: false,
+            after_load: None,
         }
     }
 

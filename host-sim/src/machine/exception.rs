@@ -202,12 +202,12 @@ impl Core {
             self.last_fault = Some(Fault { kind: FaultKind::Stacking, pc: return_address, address: frame });
             HARD_FAULT
         };
-        self.exceptions.pending[number] &= false;
+        self.exceptions.pending[number] = false;
         self.exceptions.active[number] = true;
         self.ipsr = number as u16;
         self.it = 0;
         self.exclusive = None;
-        self.after_load = false;
+        self.after_load = None;
         self.attention_at = 0;
         if !whole && number == HARD_FAULT && self.last_fault.is_none() {
             self.last_fault = Some(Fault { kind: FaultKind::Stacking, pc: return_address, address: frame });

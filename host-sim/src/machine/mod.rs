@@ -119,7 +119,11 @@ impl Machine {
             let all = self.cache.instructions(block);
             let count = all.len().min((end - core.instructions).try_into().unwrap_or(usize::MAX));
             let cycles_to = |index: usize| all.get(index).map_or(block.cycles, |at| at.cycles_before);
-            if std::mem::take(&mut core.after_load) && all[0].op.is_single_load() && all[0].it == 0 {
+            if let Some(before) = core.after_load.take()
+                && all[0].op.is_single_load()
+                && (before == 0 || before >> 4 == all[0].it >> 4)
+                && (all[0].it == 0 || core.condition(all[0].it >> 4))
+            {
                 core.cycles -= u64::from(cortex_m4::pipelined_load_saving());
             }
             core.it = 0;
@@ -152,7 +156,7 @@ impl Machine {
             };
             core.r[15] = pc.wrapping_add(offset);
             core.it = it;
-            core.after_load = executed > 0 && all[executed - 1].op.is_single_load();
+            core.after_load = all[..executed].last().filter(|at| at.op.is_single_load()).map(|at| at.it);
             match flow {
                 Flow::Fault => {
                     let here = core.r[15];

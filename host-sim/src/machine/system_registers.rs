@@ -60,6 +60,11 @@ impl Default for SystemRegisters {
     }
 }
 
+/// Whether an address is on the private peripheral bus.
+fn is_private(address: u32) -> bool {
+    address >> 20 == 0xE00
+}
+
 impl SystemRegisters {
     pub(super) fn fpu_enabled(&self) -> bool {
         self.cpacr >> 20 & 0xF == 0xF
@@ -139,7 +144,7 @@ impl Core {
             0xE000_EF3C => system.fpdscr,
             0xE000_EF40 => MVFR0,
             0xE000_EF44 => MVFR1,
-            0xE000_0000..=0xE00F_FFFF => 0,
+            _ if is_private(address) => 0,
             _ => return None,
         })
     }
@@ -199,7 +204,7 @@ impl Core {
             }
             0xE000_EF38 => system.fpcar = value & !7,
             0xE000_EF3C => system.fpdscr = value & 0x07C0_0000,
-            0xE000_0000..=0xE00F_FFFF => {}
+            _ if is_private(word) => {}
             _ => return None,
         }
         self.attention_at = 0;

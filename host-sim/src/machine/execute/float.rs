@@ -125,23 +125,23 @@ impl Core {
                 let value = self.single(sm);
                 let result = self.exactly(|e| {
                     let rounding = if toward_zero { Rounding::Zero } else { e.rounding() };
-                    e.to_fixed(value, signed, 32, 0, rounding)
+                    e.fixed(value, signed, 32, 0, rounding)
                 });
                 self.set_single(sd, result);
             }
             Op::IntegerToFloat { signed, sd, sm } => {
                 let value = integer(self.single(sm), signed, true);
-                let result = self.exactly(|e| e.from_fixed(value, 0, e.rounding()));
+                let result = self.exactly(|e| e.float_of_fixed(value, 0, e.rounding()));
                 self.set_single(sd, result);
             }
             Op::FloatToFixed { signed, wide, sd, fraction } => {
                 let (value, size) = (self.single(sd), if wide { 32 } else { 16 });
-                let result = self.exactly(|e| e.to_fixed(value, signed, size, fraction, Rounding::Zero));
+                let result = self.exactly(|e| e.fixed(value, signed, size, fraction, Rounding::Zero));
                 self.set_single(sd, result);
             }
             Op::FixedToFloat { signed, wide, sd, fraction } => {
                 let value = integer(self.single(sd), signed, wide);
-                let result = self.exactly(|e| e.from_fixed(value, fraction, Rounding::Nearest));
+                let result = self.exactly(|e| e.float_of_fixed(value, fraction, Rounding::Nearest));
                 self.set_single(sd, result);
             }
             Op::HalfToFloat { top, sd, sm } => {

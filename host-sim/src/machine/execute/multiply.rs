@@ -6,7 +6,7 @@ use crate::machine::fault::FaultKind;
 use crate::machine::op::Reg;
 
 fn half(value: u32, top: bool) -> i32 {
-    (if top { value as i32 >> 16 } else { i32::from(value as i16) }) as i32
+    if top { value as i32 >> 16 } else { i32::from(value as i16) }
 }
 
 impl Core {

@@ -98,10 +98,8 @@ impl Core {
                     self.basepri = basepri;
                 }
             }
-            19 => {
-                if value & 1 == 0 || self.execution_priority() > self.exceptions.priority(HARD_FAULT) {
-                    self.faultmask = value & 1 != 0;
-                }
+            19 if value & 1 == 0 || self.execution_priority() > self.exceptions.priority(HARD_FAULT) => {
+                self.faultmask = value & 1 != 0;
             }
             20 => self.set_control(value as u8),
             _ => {}
