@@ -42,7 +42,9 @@ impl std::fmt::Display for BoardError {
             Self::ModelTooLarge { region, found } => {
                 write!(f, "the model has {found} bytes, its flash region only {region}: export a smaller model")
             }
-            Self::NoModelRegion => f.write_str("the image has no symbols _model_start and _model_end: link it with firmware/memory.x"),
+            Self::NoModelRegion => {
+                f.write_str("the image has no symbols _model_start and _model_end: link it with firmware/memory.x")
+            }
             Self::Segment { address, bytes } => {
                 write!(
                     f,
@@ -97,8 +99,7 @@ impl Board {
     /// [`BoardError`].
     pub fn new(image: &Image, model: &[u8]) -> Result<Self, BoardError> {
         let region = |range: &Range<u32>, kind| RegionSpec { base: range.start, size: range.end - range.start, kind };
-        let mut machine =
-            Machine::new(&[region(&FLASH, RegionKind::Flash), region(&RAM, RegionKind::Ram)]);
+        let mut machine = Machine::new(&[region(&FLASH, RegionKind::Flash), region(&RAM, RegionKind::Ram)]);
         for segment in &image.segments {
             let (address, bytes) = (segment.address, segment.bytes.len());
             machine.load(address, &segment.bytes).map_err(|_| BoardError::Segment { address, bytes })?;
