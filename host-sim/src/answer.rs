@@ -37,12 +37,18 @@ impl std::error::Error for RecordError {}
 #[derive(Debug, Default)]
 pub struct Collector {
     pending: Vec<u8>,
+    prompt: Vec<u8>,
     /// What was said so far.
     pub answer: Answer,
 }
 
 impl Collector {
-    /// Takes bytes from the device; calls `token(text, active)` for each generated token.
+    /// A collector that shows the prompt's bytes with the depths that the device reports for them.
+    pub fn new(prompt: &[u8]) -> Self {
+        Self { prompt: prompt.to_vec(), ..Self::default() }
+    }
+
+    /// Takes bytes from the device; calls `token(text, active)` for each token of the prompt and each generated one.
     ///
     /// # Errors
     /// [`RecordError`].
@@ -65,7 +71,13 @@ impl Collector {
                 }
                 (answer.blocks, answer.arena, answer.boot_cycles) = (u32::from(blocks), arena_bytes, boot_cycles);
             }
-            Record::Prompt { active, .. } => answer.prompt.push(active),
+            Record::Prompt { active, .. } => {
+                // A token of a byte alphabet is one byte of the prompt.
+                if let Some(byte) = self.prompt.get(answer.prompt.len()) {
+                    token(std::slice::from_ref(byte), active);
+                }
+                answer.prompt.push(active);
+            }
             Record::Prefilled { cycles, .. } => answer.prefill_cycles = cycles,
             Record::Token { token: number, text, active, cycles } => {
                 answer.tokens.push(Token { token: number, active, cycles });

@@ -153,7 +153,7 @@ impl Cmd {
     fn converse(&self, board: &mut Board, image: &Image, request: &[u8]) -> Result<(End, Collector)> {
         let shaded = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let mut stream = Stream::new(stdout().lock(), shaded);
-        let mut collector = Collector::default();
+        let mut collector = Collector::new(self.prompt.as_bytes());
         let mut trouble: Result<()> = Ok(());
         let end = board.run(image, request, self.max_instructions, &mut |event| match event {
             Event::Log(line) => {
