@@ -3,7 +3,7 @@
 
 use crate::image::Image;
 use crate::log::{Log, LogTable};
-use crate::machine::{Fault, Machine, RegionKind, RegionSpec, Stop};
+use crate::machine::{Machine, RegionKind, RegionSpec, Stop};
 use crate::rtt::Rtt;
 use crate::semihosting::{self, Call};
 use std::ops::Range;
@@ -181,10 +181,10 @@ impl Board {
         self.initial_stack.saturating_sub(self.machine.lowest_stack_pointer())
     }
 
-    /// The fault that the guest ran into, if any, as one line and the registers.
+    /// The first fault that the guest ran into, if any, as one line and the registers of that moment.
     pub fn describe_fault(&self, image: &Image) -> Option<String> {
-        let fault: Fault = self.machine.last_fault()?;
-        let registers: Vec<String> = (0..16).map(|n| format!("r{n}={:08x}", self.machine.register(n))).collect();
+        let (fault, registers) = self.machine.first_fault()?;
+        let registers: Vec<String> = registers.iter().enumerate().map(|(n, value)| format!("r{n}={value:08x}")).collect();
         let place = image.place(fault.pc);
         Some(format!(
             "guest fault: {fault} at {:#010x} in {place}\n  {}\n  {}",

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use fathom_host_sim::cmd;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Executes Fathom firmware images on a modelled Cortex-M and counts their cycles
@@ -23,6 +24,10 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => ExitCode::from(code),
+        // Whoever closed stdout has seen enough, as of `host-sim run | head`.
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("host-sim: {error:#}");
             ExitCode::FAILURE

@@ -58,6 +58,8 @@ pub(super) struct Core {
     pub(super) raised: Option<(FaultKind, u32)>,
     pub(super) stop: Option<Stop>,
     pub(super) last_fault: Option<Fault>,
+    /// The first fault since the reset, with the core registers as it found them.
+    pub(super) first_fault: Option<(Fault, [u32; 16])>,
     pub(super) event_register: bool,
     /// In WFI or WFE.
     pub(super) waiting: bool,
@@ -96,6 +98,7 @@ impl Core {
             raised: None,
             stop: None,
             last_fault: None,
+            first_fault: None,
             event_register: false,
             waiting: false,
             after_load: None,

@@ -135,6 +135,11 @@ impl Core {
     pub(super) fn take_fault(&mut self, kind: FaultKind, address: u32, pc: u32) {
         let fault = Fault { kind, pc, address };
         self.last_fault = Some(fault);
+        self.first_fault.get_or_insert_with(|| {
+            let mut registers = self.r;
+            registers[15] = pc;
+            (fault, registers)
+        });
         let status = kind.status_bit();
         self.system.cfsr |= status;
         if kind.has_data_address() {

@@ -260,6 +260,11 @@ impl Machine {
         self.core.lowest_sp
     }
 
+    /// The first fault since the reset and the core registers when it was raised: what a person wants to see. A handler may have run since.
+    pub fn first_fault(&self) -> Option<(Fault, [u32; 16])> {
+        self.core.first_fault
+    }
+
     /// The last fault that was raised, even if a handler took it.
     pub fn last_fault(&self) -> Option<Fault> {
         self.core.last_fault
