@@ -1,0 +1,133 @@
+//! The portable kernels against their definitions in wide arithmetic, over random shapes and values and the extremes.
+//!
+//! On the target the fast twins are compared with these, bit for bit, by `firmware/src/bin/kernel_twins.rs`.
+
+use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pack, packed_bytes};
+use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
+use fathom::kernels::int8::{self, group_sums_portable};
+use fathom::kernels::quantise::quantise;
+use half::f16;
+use proptest::prelude::*;
+
+/// int8 weights and activations: anything, or all at one extreme.
+fn int8_values(count: usize) -> impl Strategy<Value = Vec<i8>> {
+    prop_oneof![
+        4 => prop::collection::vec(-127i8..=127, count),
+        1 => Just(vec![127; count]),
+        1 => Just(vec![-127; count]),
+        1 => Just(vec![0; count]),
+        1 => (0..count).prop_map(move |place| (0..count).map(|i| if i == place { -127 } else { 0 }).collect()),
+    ]
+}
+
+/// (rows, columns, tokens): columns reach past one exact piece.
+fn shapes() -> impl Strategy<Value = (usize, usize, usize)> {
+    (1..20usize, prop_oneof![4 => 1..40usize, 1 => 120..140usize, 1 => 250..270usize], 1..20usize)
+        .prop_map(|(rows, quads, tokens)| (rows, 4 * quads, tokens))
+}
+
+fn int8_case() -> impl Strategy<Value = (usize, usize, usize, Vec<i8>, Vec<i8>)> {
+    shapes().prop_flat_map(|(rows, columns, tokens)| {
+        (Just(rows), Just(columns), Just(tokens), int8_values(rows * columns), int8_values(tokens * columns))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn int8_products_are_exact((rows, columns, tokens, weights, input) in int8_case(), biased in any::<bool>()) {
+        let mut packed = vec![0i16; packed_bytes(rows, columns) / 2];
+        pack(&weights, rows, columns, &mut packed);
+        let scales: Vec<f32> = (0..rows).map(|row| 0.01 + row as f32 * 0.003).collect();
+        let bias: Vec<f32> = if biased { (0..rows).map(|row| row as f32 - 3.5).collect() } else { Vec::new() };
+        let input_scales: Vec<f32> = (0..tokens).map(|token| 0.5 / (token + 1) as f32).collect();
+        let wide: Vec<i16> = input.iter().map(|x| i16::from(*x)).collect();
+        let matrix = int8::Matrix { rows, columns, weights: &packed, scales: &scales, bias: &bias };
+        let mut output = vec![f32::NAN; tokens * rows];
+        int8::matmul(&matrix, &wide, &input_scales, tokens, &mut output);
+        for token in 0..tokens {
+            for row in 0..rows {
+                let pairs = weights[row * columns..][..columns].iter().zip(&input[token * columns..][..columns]);
+                let sum: i64 = pairs.map(|(w, x)| i64::from(*w) * i64::from(*x)).sum();
+                // The sum is exact, and so is its conversion when it has 24 bits; the rest is one order of f32 operations.
+                let mut wanted = sum as f32 * (scales[row] * input_scales[token]);
+                if biased {
+                    wanted += bias[row];
+                }
+                prop_assert_eq!(output[token * rows + row].to_bits(), wanted.to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn group_sums_follow_their_definition_for_any_halfwords(
+        pairs in 1..=GROUP_ROWS / 2,
+        quads in 1..=EXACT_COLUMNS / 4,
+        seed in any::<u64>(),
+    ) {
+        let columns = 4 * quads;
+        let mut state = seed | 1;
+        let mut next = || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; state };
+        let weights: Vec<i16> = (0..pairs * columns).map(|_| next() as i16).collect();
+        let input: Vec<i16> = (0..columns).map(|_| (next() % 255) as i16 - 127).collect();
+        let mut sums = [[7; GROUP_ROWS]];
+        group_sums_portable(&weights, pairs, &input, columns, columns, &mut sums);
+        for pair in 0..pairs {
+            let (mut p, mut q) = (0i64, 0i64);
+            for (column, x) in input.iter().enumerate() {
+                let h = weights[(column / 2 * pairs + pair) * 2 + column % 2];
+                p += i64::from(h) * i64::from(*x);
+                q += i64::from(h as i8) * i64::from(*x);
+            }
+            prop_assert_eq!(sums[0][2 * pair], 7 + ((p as i32).wrapping_sub(q as i32) >> 8));
+            prop_assert_eq!(sums[0][2 * pair + 1], 7 + q as i32);
+        }
+    }
+
+    #[test]
+    fn f16_products_stay_within_the_rounding_of_their_lanes((rows, columns, tokens) in shapes(), seed in any::<u64>()) {
+        let mut state = seed | 1;
+        let mut next = || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; (state >> 40) as f32 / 8_388_608.0 - 1.0 };
+        let weights: Vec<u16> = (0..rows * columns).map(|_| f16::from_f32(next()).to_bits()).collect();
+        let input: Vec<f32> = (0..tokens * columns).map(|_| next()).collect();
+        let mut output = vec![f32::NAN; tokens * rows];
+        half_float::matmul(&half_float::Matrix { rows, columns, weights: &weights, bias: &[] }, &input, tokens, &mut output);
+        for token in 0..tokens {
+            for row in 0..rows {
+                let pairs = weights[row * columns..][..columns].iter().zip(&input[token * columns..][..columns]);
+                let products: Vec<f64> = pairs.map(|(w, x)| f16::from_bits(*w).to_f64() * f64::from(*x)).collect();
+                let (sum, size) = (products.iter().sum::<f64>(), products.iter().map(|product| product.abs()).sum::<f64>());
+                // One rounding per product and per sum of its lane, three to fold: each 2^-24 of what was summed.
+                let bound = size * (columns.div_ceil(LANES) + 4) as f64 * 2f64.powi(-24);
+                prop_assert!((f64::from(output[token * rows + row]) - sum).abs() <= bound);
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_of_several_tokens_are_those_of_each(quads in 1..40usize, tokens in 1..5usize, seed in any::<u32>()) {
+        let columns = 4 * quads;
+        let value = |i: usize| ((i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) as i32) as f32 * 1e-9;
+        let weights: Vec<u16> = (0..columns).map(|i| f16::from_f32(value(i + 7)).to_bits()).collect();
+        let input: Vec<f32> = (0..tokens * columns).map(value).collect();
+        let mut together = vec![[0.0; LANES]; tokens];
+        row_lanes_portable(&weights, &input, columns, &mut together);
+        for (token, together) in together.iter().enumerate() {
+            let mut alone = [[0.0; LANES]];
+            row_lanes_portable(&weights, &input[token * columns..][..columns], columns, &mut alone);
+            prop_assert_eq!(together.map(f32::to_bits), alone[0].map(f32::to_bits));
+        }
+    }
+
+    #[test]
+    fn quantisation_errs_by_at_most_half_a_scale(values in prop::collection::vec(-1e6f32..1e6, 1..80)) {
+        let mut quantised = vec![0; values.len()];
+        let scale = quantise(&values, &mut quantised);
+        for (value, q) in values.iter().zip(&quantised) {
+            prop_assert!(q.abs() <= 127);
+            prop_assert!((value - f32::from(*q) * scale).abs() <= 0.5001 * scale);
+        }
+        prop_assert!(quantised.iter().any(|q| q.abs() == 127));
+    }
+}
