@@ -6,38 +6,9 @@ use fathom::format::{
     Cache, Element, Geometry, Header, LinearLayout, Mlp, Norm, NormLayout, OperatingPoint, Policy, Position, Provenance, Routing,
     Shape, Tokenizer, Variants,
 };
+pub use fathom_exporter::aligned::Aligned;
+use fathom_exporter::export::rotary_table;
 use half::f16;
-
-/// Bytes that start at a multiple of 16, as flash regions do.
-#[derive(Clone, Debug)]
-pub struct Aligned {
-    words: Vec<u128>,
-    length: usize,
-}
-
-impl Aligned {
-    /// `length` zeros.
-    pub fn zeros(length: usize) -> Self {
-        Self { words: vec![0; length.div_ceil(16)], length }
-    }
-
-    /// A copy of `bytes`.
-    pub fn copy(bytes: &[u8]) -> Self {
-        let mut aligned = Self::zeros(bytes.len());
-        aligned.bytes_mut().copy_from_slice(bytes);
-        aligned
-    }
-
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.words)[..self.length]
-    }
-
-    /// The bytes.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.length]
-    }
-}
 
 /// SplitMix64: the same stream on every machine.
 #[derive(Clone, Debug)]
@@ -170,13 +141,6 @@ pub fn random_blob(header: &Header, seed: u64) -> Aligned {
     }
     writer.finish();
     blob
-}
-
-/// `[context, head_dim / 2, 2]` of (cos, sin) of `position / 10000^(2i / head_dim)`.
-fn rotary_table(context: usize, head_dim: usize) -> Vec<f32> {
-    let angle = |position: usize, pair: usize| position as f64 / 10_000f64.powf(2.0 * pair as f64 / head_dim as f64);
-    let angles = (0..context).flat_map(|position| (0..head_dim / 2).map(move |pair| angle(position, pair)));
-    angles.flat_map(|angle| [angle.cos() as f32, angle.sin() as f32]).collect()
 }
 
 fn linear(writer: &mut Writer<'_>, random: &mut Random, layout: &LinearLayout, gain: f32) {

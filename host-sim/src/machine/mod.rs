@@ -1,7 +1,7 @@
 //! A Cortex-M4F: Armv7E-M with the DSP and single-precision floating-point extensions, and the cycles it takes.
 //!
-//! In the order of an instruction's life: the [`bus`] gives its halfwords, `decode` makes an `Op` of them, `block` keeps it,
-//! `execute` changes the [`core`], `exception` and `system_registers` do the rest; [`cycles`] is the price list.
+//! In the order of an instruction's life: the `bus` gives its halfwords, `decode` makes an `Op` of them, `block` keeps it,
+//! `execute` changes the `core`, `exception` and `system_registers` do the rest; [`cycles`] is the price list.
 //!
 //! The machine is deterministic: the same calls give the same states and counts. Interrupts are taken between basic blocks (at most 64
 //! instructions), and never depend on wall-clock time. No MPU, no bus waits, no lazy stacking; unprivileged code may access everything.
@@ -181,7 +181,7 @@ impl Machine {
         self.core.instructions
     }
 
-    /// Modelled cycles since the reset, by [`cortex_m4::TABLE`](cycles::cortex_m4::TABLE).
+    /// Modelled cycles since the reset, by [`cortex_m4::TABLE`].
     pub fn cycles(&self) -> u64 {
         self.core.cycles
     }
