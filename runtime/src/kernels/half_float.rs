@@ -74,12 +74,13 @@ pub(crate) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
 /// *Shapes*: `input` `[tokens, columns]`, `output` `[tokens, rows]`.
 pub fn matmul(matrix: &Matrix<'_>, input: &[f32], tokens: usize, output: &mut [f32]) {
     let Matrix { rows, columns, .. } = *matrix;
+    let mut lanes = [[0.0; LANES]; TOKENS_PER_PASS];
     let mut first_token = 0;
     while first_token < tokens {
         let pass = (tokens - first_token).min(TOKENS_PER_PASS);
         let input = &input[first_token * columns..][..pass * columns];
         for (row, weights) in matrix.weights.chunks_exact(columns).enumerate().take(rows) {
-            let mut lanes = [[0.0; LANES]; TOKENS_PER_PASS];
+            lanes[..pass].fill([0.0; LANES]); // not all of them: most calls are for one token
             row_lanes(weights, input, columns, &mut lanes[..pass]);
             let bias = matrix.bias.get(row).copied();
             for (token, lanes) in lanes[..pass].iter().enumerate() {

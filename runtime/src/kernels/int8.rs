@@ -26,6 +26,7 @@ pub type GroupSums = [i32; GROUP_ROWS];
 /// *Shapes*: `input` `[tokens, columns]`, `input_scales` `[tokens]`, `output` `[tokens, rows]`. *Range*: `|input| <= 127`.
 pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: usize, output: &mut [f32]) {
     let Matrix { rows, columns, .. } = *matrix;
+    let mut sums = [[0; GROUP_ROWS]; TOKENS_PER_PASS];
     let mut first_token = 0;
     while first_token < tokens {
         let pass = (tokens - first_token).min(TOKENS_PER_PASS);
@@ -33,7 +34,7 @@ pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: 
         for group in 0..rows.div_ceil(GROUP_ROWS) {
             let pairs = pairs_in_group(rows, group);
             let weights = &matrix.weights[group * (GROUP_ROWS / 2) * columns..][..pairs * columns];
-            let mut sums = [[0; GROUP_ROWS]; TOKENS_PER_PASS];
+            sums[..pass].fill([0; GROUP_ROWS]); // not all of them: most calls are for one token
             let mut column = 0;
             while column < columns {
                 let piece = (columns - column).min(EXACT_COLUMNS);
