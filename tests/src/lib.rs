@@ -3,5 +3,6 @@
 
 pub mod answers;
 pub mod checkpoints;
+pub mod differential;
 pub mod models;
 pub mod qemu;

@@ -3,8 +3,10 @@
 //! * [`parity`]: the float model, f16 and int8 agree on a tiny checkpoint per variant; int8 stays what it was;
 //! * [`session`]: stepping, prefill in tiles of any length and the parallel forward agree bit for bit;
 //! * [`on_target`]: the image on our machine, under QEMU, and the host's runtime give the same text and depths;
+//! * [`differential`]: single instructions on random operands, our machine against QEMU;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
+mod differential;
 mod hostile;
 mod on_target;
 mod parity;

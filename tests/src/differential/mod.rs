@@ -1,0 +1,25 @@
+//! Instructions under an emulator by others and under our machine: the same code from the same registers must leave the same registers.
+//!
+//! [`data`], [`dsp`], [`memory`], [`multiple`], [`floating`] and [`flow`] list the instructions; [`row`] and [`pattern`] say what a row
+//! of these tables means. [`state`] holds operands from [`random`]; [`snippet`] wraps an instruction, [`harness`] is the code around all
+//! snippets and [`image`] puts everything into an executable. [`oracle`] runs it under QEMU, and [`report`] words a difference.
+
+pub mod data;
+pub mod dsp;
+pub mod floating;
+pub mod flow;
+pub mod memory;
+pub mod multiple;
+
+pub mod pattern;
+pub mod row;
+
+pub mod random;
+pub mod state;
+
+pub mod harness;
+pub mod image;
+pub mod snippet;
+
+pub mod oracle;
+pub mod report;
