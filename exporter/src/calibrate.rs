@@ -27,28 +27,31 @@ pub enum Levels {
     PerRouter,
 }
 
-/// Router outputs on a text at full depth, sorted: `[routers][tokens]`.
+/// Router outputs on a text at full depth, sorted: `[routers][tokens]`; and how a level becomes thresholds.
 #[derive(Clone, Debug)]
-pub struct Outputs(Vec<Vec<f32>>);
+pub struct Outputs {
+    routers: Vec<Vec<f32>>,
+    levels: Levels,
+}
 
 impl Outputs {
     /// Sorts the outputs, `[routers][tokens]`.
-    pub fn new(mut outputs: Vec<Vec<f32>>) -> Self {
-        outputs.iter_mut().for_each(|router| router.sort_by(f32::total_cmp));
-        Self(outputs)
+    pub fn new(mut routers: Vec<Vec<f32>>, levels: Levels) -> Self {
+        routers.iter_mut().for_each(|router| router.sort_by(f32::total_cmp));
+        Self { routers, levels }
     }
 
     /// Thresholds at `level` of halting, 0 (nothing halts) to 1 (everything does).
-    fn thresholds(&self, levels: Levels, level: f64) -> Vec<f32> {
+    fn thresholds(&self, level: f64) -> Vec<f32> {
         if level <= 0.0 {
-            return vec![f32::MAX; self.0.len()];
+            return vec![f32::MAX; self.routers.len()];
         }
-        match levels {
-            Levels::PerRouter => self.0.iter().map(|router| quantile(router, 1.0 - level)).collect(),
+        match self.levels {
+            Levels::PerRouter => self.routers.iter().map(|router| quantile(router, 1.0 - level)).collect(),
             Levels::Common => {
-                let mut all: Vec<f32> = self.0.iter().flatten().copied().collect();
+                let mut all: Vec<f32> = self.routers.iter().flatten().copied().collect();
                 all.sort_by(f32::total_cmp);
-                vec![quantile(&all, 1.0 - level); self.0.len()]
+                vec![quantile(&all, 1.0 - level); self.routers.len()]
             }
         }
     }
@@ -59,7 +62,8 @@ fn quantile(sorted: &[f32], share: f64) -> f32 {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// One operating point per target, from the most saved to the least. `targets` are shares in `0..1`; 0 gives full depth.
+/// One operating point per target, from the most saved to the least. `targets` are shares in `0..1`; 0 gives full depth. Shares are
+/// met on the first `tokens` of `text`; what a point says of itself is measured on all of it.
 ///
 /// # Errors
 /// A target that the model cannot reach within [`SHARE_TOLERANCE`], too many targets, or a model that cannot be exported.
@@ -67,8 +71,8 @@ pub fn calibrate(
     header: &Header,
     model: &ModelTensors,
     outputs: &Outputs,
-    levels: Levels,
-    tokens: &[u16],
+    text: &[u16],
+    tokens: usize,
     targets: &[f64],
     report: &mut dyn FnMut(f64, &Evaluation),
 ) -> Result<Vec<OperatingPoint>> {
@@ -79,39 +83,45 @@ pub fn calibrate(
     targets.sort_by(|a, b| b.total_cmp(a));
     // The tensors are quantised once; only the header changes from one measurement to the next.
     let mut header = header.clone();
-    let open = OperatingPoint { thresholds: outputs.thresholds(levels, 0.0).into_iter().collect(), saved: 0.0, loss_nats: 0.0 };
+    let open = OperatingPoint { thresholds: outputs.thresholds(0.0).into_iter().collect(), saved: 0.0, loss_nats: 0.0 };
     header.operating_points = [open].into_iter().collect();
     header.default_point = 0;
     let mut bytes = blob(&header, model)?;
-    let mut measure = |level: f64| -> Result<(Vec<f32>, Evaluation)> {
-        let thresholds = outputs.thresholds(levels, level);
+    let mut run = |thresholds: &[f32], text: &[u16]| -> Result<Evaluation> {
         header.operating_points[0].thresholds = thresholds.iter().copied().collect();
         rewrite_header(bytes.bytes_mut(), &header)?;
-        Ok((thresholds, evaluate(&Blob::parse(bytes.bytes())?, tokens, 0, &|_| ())?))
+        evaluate(&Blob::parse(bytes.bytes())?, text, 0, &|_| ())
     };
+    let sample = &text[..tokens.min(text.len())];
     let mut points = Vec::new();
     for target in targets {
+        let mut at = |level: f64| -> Result<(Vec<f32>, f64)> {
+            let thresholds = outputs.thresholds(level);
+            let saved = run(&thresholds, sample)?.saved();
+            Ok((thresholds, saved))
+        };
         let (mut low, mut high) = (0.0, 1.0);
-        let mut best = measure(if target <= 0.0 { 0.0 } else { target.min(1.0) })?;
+        let mut best = at(target.clamp(0.0, 1.0))?;
         for _ in 0..BISECTIONS {
-            if (best.1.saved() - target).abs() <= SHARE_TOLERANCE / 4.0 {
+            if (best.1 - target).abs() <= SHARE_TOLERANCE / 4.0 {
                 break;
             }
             let level = 0.5 * (low + high);
-            let found = measure(level)?;
-            if found.1.saved() < target {
-                low = level
+            let found = at(level)?;
+            if found.1 < target {
+                low = level;
             } else {
-                high = level
+                high = level;
             }
-            if (found.1.saved() - target).abs() < (best.1.saved() - target).abs() {
+            if (found.1 - target).abs() < (best.1 - target).abs() {
                 best = found;
             }
         }
-        let (thresholds, evaluation) = best;
-        if (evaluation.saved() - target).abs() > SHARE_TOLERANCE {
-            bail!("the routers cannot save {target:.3}: the nearest share is {:.3}; choose another target", evaluation.saved());
+        let (thresholds, saved) = best;
+        if (saved - target).abs() > SHARE_TOLERANCE {
+            bail!("the routers cannot save {target:.3}: the nearest share is {saved:.3}; choose another target");
         }
+        let evaluation = run(&thresholds, text)?;
         report(target, &evaluation);
         points.push(OperatingPoint {
             thresholds: thresholds.into_iter().collect(),

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 /// Find the routers' thresholds for a list of target shares, on held-out text
 #[derive(Parser, Debug)]
 #[command(after_help = "\
-The shares are of token-layer operations saved, measured under hard routing through an int8 blob on the first part of the
-validation split. The points are written into the checkpoint's folder, from where `exporter export` takes them.
+The shares are of token-layer operations saved, met under hard routing through an int8 blob on the first part of the validation
+split. What is printed, and stored with each point, is measured on the whole split. The points are written into the checkpoint's
+folder, from where `exporter export` takes them.
 
 Examples:
   exporter calibrate checkpoint --corpus tinyshakespeare.txt
@@ -61,21 +62,23 @@ impl Cmd {
         let corpus = Corpus::read(&self.corpus, shape.context, Some(&config.alphabet))?;
         let tokens = &corpus.validation[..self.tokens.min(corpus.validation.len())];
         let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
-        let outputs = Outputs::new(router_outputs(&float, shape.routers(), tokens, shape.context)?);
-        let full = evaluate(&float, tokens, shape.context, &Gates::Open, &|_| ())?;
+
+        let full = evaluate(&float, &corpus.validation, shape.context, &Gates::Open, &|_| ())?;
         let levels = if config.routers_predict_gain { Levels::Common } else { Levels::PerRouter };
+        let outputs = Outputs::new(router_outputs(&float, shape.routers(), tokens, shape.context)?, levels);
         let header = config.header(Element::Int8, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
         let roles = model(&folder.tensors, &shape)?;
         let bar = bar(targets.len() as u64, "points");
         println!("target   saved    nats   active share per block");
         println!("  full   0.000  {:.4}", full.nats());
-        let points = calibrate(&header, &roles, &outputs, levels, tokens, &targets, &mut |target, found| {
+        let points = calibrate(&header, &roles, &outputs, &corpus.validation, tokens.len(), &targets, &mut |target, found| {
             let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.2}")).collect();
             bar.suspend(|| println!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" ")));
             bar.inc(1);
         })?;
         bar.finish_and_clear();
-        let calibration = Calibration { points, default_point, full_depth_nats: full.nats() as f32, tokens: tokens.len() };
+        let calibration =
+            Calibration { points, default_point, full_depth_nats: full.nats() as f32, tokens: corpus.validation.len() };
         let text = serde_json::to_string_pretty(&calibration)? + "\n";
         write_whole(&folder.path.join(CALIBRATION_FILE), text.as_bytes())?;
         Ok(())
