@@ -41,7 +41,7 @@ impl Random {
             2 => self.pick(&HALVES) << 16 | self.pick(&HALVES),
             3 => u32::from_le_bytes([0; 4].map(|_: u8| self.pick(&BYTES))),
             4 => self.below(68),
-            5 => self.word() & 0xFFFF_FF00 | self.below(68),
+            5 => self.word() & 0xFFFF_FF00 | self.pick(&SHIFTS),
             _ => self.word(),
         }
     }
@@ -92,6 +92,8 @@ const CORNERS: [u32; 16] = [
 ];
 const HALVES: [u32; 8] = [0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF, 0x00FF, 0x4000];
 const BYTES: [u8; 8] = [0, 1, 0x7F, 0x80, 0x81, 0xFF, 0x40, 0x3C];
+/// A register's low byte as a shift amount: where shifts change their nature.
+const SHIFTS: [u32; 10] = [0, 1, 16, 31, 32, 33, 63, 64, 128, 255];
 
 /// Positive bits; the sign comes from elsewhere.
 const SPECIAL: [u32; 16] = [
