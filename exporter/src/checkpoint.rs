@@ -183,6 +183,10 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
 /// # Errors
 /// [`CheckpointError::File`]; nothing partial stays.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    // A device or a link is written to, not replaced.
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, bytes).map_err(|error| CheckpointError::File(path.into(), error));
+    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -259,5 +263,13 @@ pub fn load_config(folder: &Path) -> Result<(Config, Shape), CheckpointError> {
         ));
     }
     let shape = config.shape().map_err(CheckpointError::Shape)?;
+    let ascending = config.alphabet.windows(2).all(|pair| pair[0] < pair[1]);
+    if config.alphabet.len() != shape.vocabulary || !ascending {
+        let found = config.alphabet.len();
+        return Err(CheckpointError::Malformed(
+            path,
+            format!("the alphabet must be {} ascending bytes, found {found}", shape.vocabulary),
+        ));
+    }
     Ok((config, shape))
 }

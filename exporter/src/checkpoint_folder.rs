@@ -45,7 +45,9 @@ impl Folder {
         let (config, shape) = checkpoint::load_config(path)?;
         let (mut tensors, _) = checkpoint::load(path)?;
         checkpoint::check(&tensors, &shape)?;
-        tensors.retain(|name, _| !name.starts_with("optimiser."));
+        // What the configuration does not ask for (an optimiser's state, a foreign file's extras) must not change the model.
+        let names: Vec<String> = checkpoint::parameters(&shape).into_iter().map(|(name, ..)| name).collect();
+        tensors.retain(|name, _| names.contains(name));
         Ok(Self { path: path.into(), config, shape, tensors })
     }
 
@@ -70,6 +72,10 @@ impl Folder {
         if let Some(point) = calibration.points.iter().find(|point| point.thresholds.len() != self.shape.routers()) {
             let (found, wanted) = (point.thresholds.len(), self.shape.routers());
             return Err(malformed(format!("a point has {found} thresholds, the model {wanted} routers: calibrate again")));
+        }
+        if calibration.default_point >= calibration.points.len() {
+            let (points, found) = (calibration.points.len(), calibration.default_point);
+            return Err(malformed(format!("the default point is {found} of {points}: calibrate again")));
         }
         Ok(calibration)
     }

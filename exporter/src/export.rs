@@ -4,7 +4,7 @@ use crate::aligned::Aligned;
 use crate::quantise::quantise_rows;
 use crate::tensors::{LinearTensors, ModelTensors, NormTensors};
 use fathom::format::writer::{WriteError, Writer};
-use fathom::format::{Element, Header, LinearLayout, NormLayout, Shape};
+use fathom::format::{Element, Header, LinearLayout, NormLayout, Position, Shape};
 use half::f16;
 
 /// Why a model cannot become a blob.
@@ -64,12 +64,13 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
     let layout = writer.layout();
     let element = header.element;
     linear(&mut writer, element, &layout.embedding, &model.embedding, ("embedding", 0))?;
-    match &model.position {
-        Some(learned) => {
+    match header.variants.position {
+        Position::Learned => {
+            let learned = model.position.as_ref().ok_or(ExportError::Missing { tensor: "position", block: 0 })?;
             let halves = to_halves(learned).ok_or(ExportError::NotFinite { tensor: "position", block: 0 })?;
             writer.halves(layout.position, &halves)?;
         }
-        None => writer.floats(layout.position, &rotary_table(shape.context, shape.head_dim))?,
+        Position::Rotary => writer.floats(layout.position, &rotary_table(shape.context, shape.head_dim))?,
     }
     for index in 0..shape.blocks {
         let at = layout.block(index);
@@ -110,13 +111,15 @@ fn linear(
     (tensor, block): (&'static str, usize),
 ) -> Result<(), ExportError> {
     let not_finite = ExportError::NotFinite { tensor, block };
-    let halves = to_halves(&matrix.weight).ok_or(not_finite)?;
     match element {
         Element::Int8 => {
+            if matrix.weight.iter().any(|weight| !weight.is_finite()) {
+                return Err(not_finite);
+            }
             let (quantised, scales) = quantise_rows(&matrix.weight, at.columns);
             writer.int8(at, &quantised, &scales)?;
         }
-        Element::F16 => writer.halves(at.weights, &halves)?,
+        Element::F16 => writer.halves(at.weights, &to_halves(&matrix.weight).ok_or(not_finite)?)?,
     }
     optional(writer, at.bias, matrix.bias.as_deref(), ExportError::Missing { tensor, block })
 }

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use fathom_exporter::cmd;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Trains, calibrates, quantises and inspects Fathom models
@@ -33,6 +34,10 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever closed stdout has seen enough, as of `exporter inspect | head`.
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("exporter: {error:#}");
             ExitCode::FAILURE

@@ -78,6 +78,8 @@ impl Metrics {
             ProgressStyle::with_template("{bar:30} {pos}/{len} tokens, {msg}, {per_sec}, {eta} left")
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
+        self.bar.set_position(progress.tokens);
+        self.bar.reset_eta();
         let Some(path) = &self.path else { return Ok(()) };
         let old = std::fs::read_to_string(path).unwrap_or_default();
         let done = |line: &&str| {

@@ -94,7 +94,7 @@ struct Block {
 
 /// Who decides which tokens run a block.
 pub enum Gates<'a> {
-    /// Every token runs every block.
+    /// Every token runs every block, as under infinite thresholds (soft scaling included, where the model has it).
     Open,
     /// Token `i` runs the first `depths[i]` blocks.
     Depths(&'a [usize]),
@@ -194,6 +194,7 @@ impl Model {
         for (index, block) in self.blocks.iter().enumerate() {
             let z = match (&block.router, gates) {
                 (Some(router), Gates::Hard(_) | Gates::Soft) => Some(router.forward(&h)?),
+                (Some(router), Gates::Open) if self.shape.soft_scaling => Some(router.forward(&h)?),
                 _ => None,
             };
             let active = self.decide(index, gates, z.as_ref(), &running)?;

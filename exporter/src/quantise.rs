@@ -1,6 +1,6 @@
 //! Symmetric int8 quantisation of a matrix, one scale per output row.
 
-/// Quantises each row by its absolute maximum; an all-zero row gets scale 0.
+/// Quantises each row by its absolute maximum; a row of zeros becomes zeros.
 ///
 /// *Shapes*: `weight` `[rows, columns]`; returns int8 `[rows, columns]` in `-127..=127` and scales `[rows]`, so that
 /// `weight ~ int8 * scale`. *Error*: at most half a scale per weight.
@@ -9,7 +9,8 @@ pub fn quantise_rows(weight: &[f32], columns: usize) -> (Vec<i8>, Vec<f32>) {
     let mut scales = Vec::with_capacity(weight.len() / columns);
     for row in weight.chunks_exact(columns) {
         let largest = row.iter().fold(0f32, |largest, w| largest.max(w.abs()));
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        // Below this the reciprocal overflows; such a row is all zeros for any purpose.
+        let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
         quantised.extend(row.iter().map(|w| (w * inverse).round_ties_even() as i8));
         scales.push(largest / 127.0);
     }

@@ -188,6 +188,12 @@ impl Recipe {
             if stage.kind != Kind::Trunk && recipe.model.policy == PolicyName::Dense {
                 return fail("a dense model has no routers to train".into());
             }
+            if stage.kind != Kind::Trunk && (blocks != all || all == 1) {
+                return fail(format!("routers and soft stages use all blocks, at least 2; this one has {blocks} of {all}"));
+            }
+        }
+        if recipe.model.policy != PolicyName::Dense && !recipe.stages.iter().any(|stage| stage.kind != Kind::Trunk) {
+            return Err("policy skip or halt needs a stage of kind routers or soft; a model without routers is dense".into());
         }
         Ok(recipe)
     }

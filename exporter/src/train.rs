@@ -1,6 +1,7 @@
 //! Training: the stages of a recipe, one after another, resumable at any checkpoint.
 
 use crate::checkpoint::{self, Role, Tensors, parameters};
+use crate::checkpoint_folder::CALIBRATION_FILE;
 use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::metrics::{Metrics, Point};
@@ -14,6 +15,7 @@ use candle_core::{Device, Tensor};
 use fathom::format::Shape;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Bias of a soft router's output before training: `p = sigmoid(-1) = 0.27`, as published.
@@ -30,6 +32,8 @@ pub struct Progress {
     pub step: usize,
     /// Training tokens seen in all.
     pub tokens: u64,
+    /// Fingerprint of the recipe: steps of another one would mean something else.
+    pub recipe: u64,
 }
 
 /// How a run is driven.
@@ -61,6 +65,7 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         routers_predict_gain: !recipe.stages.iter().any(|stage| stage.kind == Kind::Soft),
     };
     let shape = config.shape()?;
+    let fingerprint = fingerprint(recipe)?;
     std::fs::create_dir_all(options.folder).with_context(|| format!("cannot create {}", options.folder.display()))?;
     let mut run = if options.resume {
         let (mut tensors, state) = checkpoint::load(options.folder)?;
@@ -73,6 +78,9 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
                 options.folder.display()
             );
         }
+        if progress.recipe != fingerprint {
+            bail!("the checkpoint in {} was trained by another recipe: train into another folder", options.folder.display());
+        }
         let optimiser = AdamW::load(&mut tensors, progress.step);
         checkpoint::check(&tensors, &shape)?;
         optimiser.check(&tensors)?;
@@ -80,10 +88,24 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
     } else {
         let tensors = initial(&shape, recipe);
         let parameters = Parameters::new(&tensors)?;
-        Run { shape, config, recipe, corpus, parameters, optimiser: AdamW::default(), progress: Progress::default() }
+        Run {
+            shape,
+            config,
+            recipe,
+            corpus,
+            parameters,
+            optimiser: AdamW::default(),
+            progress: Progress { recipe: fingerprint, ..Progress::default() },
+        }
     };
     metrics.start(&run.progress, recipe)?;
     run.stages(options, metrics)
+}
+
+/// The first 8 bytes of the SHA-256 of the recipe as TOML.
+fn fingerprint(recipe: &Recipe) -> Result<u64> {
+    let digest = Sha256::digest(toml::to_string(recipe)?);
+    Ok(digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte)))
 }
 
 /// Initial values of every parameter.
@@ -171,7 +193,7 @@ impl Run<'_> {
                     return Ok(());
                 }
             }
-            self.progress = Progress { stage: self.progress.stage + 1, step: 0, tokens: self.progress.tokens };
+            self.progress = Progress { stage: self.progress.stage + 1, step: 0, ..self.progress };
             self.optimiser = AdamW::default();
             self.save(options)?;
         }
@@ -196,9 +218,13 @@ impl Run<'_> {
         self.optimiser.save(&mut tensors);
         let state = serde_json::to_string(&self.progress)?;
         let config = Config { training_tokens: self.progress.tokens, ..self.config.clone() };
-        checkpoint::save_config(options.folder, &config)?;
         checkpoint::save(options.folder, &tensors, Some(&state))?;
-        Ok(())
+        checkpoint::save_config(options.folder, &config)?;
+        // Thresholds that were calibrated for other weights.
+        match std::fs::remove_file(options.folder.join(CALIBRATION_FILE)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("cannot remove the old calibration"),
+            _ => Ok(()),
+        }
     }
 
     fn batch(&self, stage: &Stage) -> Batch {
@@ -220,8 +246,10 @@ impl Run<'_> {
             Kind::Soft => self.soft_loss(model, stage, &batch)?,
         };
         let rate = learning_rate(self.progress.step, steps, stage.warmup, stage.learning_rate);
-        self.optimiser.update(&self.parameters, trained, &loss.backward()?, rate, stage.weight_decay)?;
-        Ok(Step { loss: shown, active })
+        let norm = self.optimiser.update(&self.parameters, trained, &loss.backward()?, rate, stage.weight_decay)?;
+        // Such a gradient has spoiled the weights: they must not be saved.
+        let loss = if norm.is_finite() { shown } else { norm };
+        Ok(Step { loss, active })
     }
 
     /// Mean cross-entropy over exits and tokens; shown is that of the last exit.

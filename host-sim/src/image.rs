@@ -102,7 +102,9 @@ impl Image {
             return Err(ImageError::Machine { path: path.into(), found: machine.0 });
         }
         let file = object::read::elf::ElfFile32::<Endianness>::parse(elf.as_slice()).map_err(malformed)?;
-        if let Some(found) = architecture(&file).filter(|found| ![10, 11, 12, 13].contains(found)) {
+        if let Some((found, profile)) = architecture(&file)
+            && !([10, 11, 12, 13].contains(&found) && profile == u64::from(b'M'))
+        {
             return Err(ImageError::Architecture { path: path.into(), found });
         }
         let mut segments = Vec::new();
@@ -159,17 +161,20 @@ fn malformed_segment(path: &Path) -> ImageError {
     ImageError::Read(path.into(), error)
 }
 
-/// `Tag_CPU_arch` of `.ARM.attributes` (Addenda to the Arm ABI, IHI0045): `A`, then `aeabi`, then tag-value pairs.
-fn architecture<'d>(file: &impl Object<'d>) -> Option<u64> {
+/// `Tag_CPU_arch` and `Tag_CPU_arch_profile` of `.ARM.attributes` (Addenda to the Arm ABI, IHI0045): `A`, then `aeabi`, then tag-value
+/// pairs in ascending order.
+fn architecture<'d>(file: &impl Object<'d>) -> Option<(u64, u64)> {
     let section = file.section_by_name(".ARM.attributes")?;
     let data = section.data().ok()?;
     // 'A', u32 length, "aeabi\0", File tag (1), u32 length
     let mut rest = data.get(1 + 4 + 6 + 1 + 4..)?;
+    let (mut architecture, mut profile) = (None, 0);
     while let Some(tag) = leb128(&mut rest) {
         match tag {
-            6 => return leb128(&mut rest),
+            6 => architecture = Some(leb128(&mut rest)?),
+            7 => profile = leb128(&mut rest)?,
             // Tags with strings: CPU_raw_name, CPU_name, compatibility's second part, and odd tags above 32.
-            4 | 5 | 67 => skip_string(&mut rest),
+            4 | 5 => skip_string(&mut rest),
             32 => {
                 leb128(&mut rest)?;
                 skip_string(&mut rest);
@@ -180,7 +185,7 @@ fn architecture<'d>(file: &impl Object<'d>) -> Option<u64> {
             }
         }
     }
-    None
+    Some((architecture?, profile))
 }
 
 fn leb128(rest: &mut &[u8]) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use crate::arena::CacheValues;
 use crate::format::Shape;
-use crate::kernels::half_float::{dot, dot_half, to_f32};
+use crate::kernels::half_float::{dot_half, to_f32};
 use crate::kernels::quantise::quantise;
 use crate::math::{exp, inverse_sqrt, round};
 use half::f16;
@@ -158,7 +158,7 @@ fn quantise_weights(weights: &[f32], quantised: &mut [i16]) -> f32 {
     largest / most
 }
 
-/// `output = unit * sum(weights[slot] * value(slot))`, eight elements at a time so that the sums stay in registers.
+/// `output = unit * sum(weights[slot] * value(slot))`, four elements at a time so that the sums stay in registers.
 fn weighted_sum<'v>(weights: &[i16], value: impl Fn(usize) -> &'v [i8], unit: f32, output: &mut [f32]) {
     const WIDE: usize = 4; // head_dim is a multiple of 4
     for (chunk, output) in output.chunks_exact_mut(WIDE).enumerate() {
@@ -172,11 +172,6 @@ fn weighted_sum<'v>(weights: &[i16], value: impl Fn(usize) -> &'v [i8], unit: f3
             *y = sum as f32 * unit;
         }
     }
-}
-
-/// `sum(a b)` of f32 vectors, for callers outside the kernels.
-pub(crate) fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
-    dot(a, b)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use crate::blob::Blob;
 use crate::format::packing;
 use crate::format::{Element, LinearLayout};
 use crate::kernels::{half_float, int8};
-use half::f16;
 
 /// A matrix with its scales and bias, in place.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +55,7 @@ impl<'m> Linear<'m> {
             Self::F16(matrix) => {
                 let start = row * matrix.columns;
                 for (value, half) in output.iter_mut().zip(&matrix.weights[start..]) {
-                    *value = f16::from_bits(*half).to_f32();
+                    *value = half_float::to_f32(*half);
                 }
             }
         }

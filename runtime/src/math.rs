@@ -52,7 +52,8 @@ pub fn gelu(x: f32) -> f32 {
 /// `1 / sqrt(x)`. *Range*: normal `x > 0`. *Error*: relative, below 6e-7: micromath's estimate (3.5%) and three Newton steps.
 #[inline]
 pub fn inverse_sqrt(x: f32) -> f32 {
-    let mut y = x.invsqrt();
+    // micromath subtracts the bits from a constant: a sign bit, which only a NaN can have here, would underflow.
+    let mut y = f32::from_bits(x.to_bits() & 0x7fff_ffff).invsqrt();
     for _ in 0..3 {
         y *= 1.5 - (0.5 * x * y) * y;
     }

@@ -1,8 +1,8 @@
 //! Which tokens run a block.
 
-use crate::attention::dot_f32;
 use crate::blob::Blob;
 use crate::format::{Cache, Policy, RouterLayout, Shape};
+use crate::kernels::half_float::dot;
 use crate::linear::{Linear, Rows};
 
 /// A router's parameters, in place.
@@ -25,7 +25,7 @@ impl<'m> Router<'m> {
         self.hidden.apply(input, work);
         for (z, hidden) in z.iter_mut().zip(work.chunks_exact_mut(width)).take(input.tokens) {
             hidden.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { 0.0 });
-            *z = dot_f32(hidden, self.output) + self.bias;
+            *z = dot(hidden, self.output) + self.bias;
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::model::{Gates, Model, Parameters};
 use anyhow::{Result, bail};
 use clap::Parser;
 use fathom::format::Element;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Find the routers' thresholds for a list of target shares, on held-out text
@@ -69,11 +70,13 @@ impl Cmd {
         let header = config.header(Element::Int8, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
         let roles = model(&folder.tensors, &shape)?;
         let bar = bar(targets.len() as u64, "points");
-        println!("target   saved    nats   active share per block");
-        println!("  full   0.000  {:.4}", full.nats());
+        say!("target   saved    nats   active share per block");
+        say!("  full   0.000  {:.4}", full.nats());
         let points = calibrate(&header, &roles, &outputs, &corpus.validation, tokens.len(), &targets, &mut |target, found| {
             let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.2}")).collect();
-            bar.suspend(|| println!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" ")));
+            let row = format!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" "));
+            // A closed stdout does not stop the calibration.
+            let _ = bar.suspend(|| writeln!(std::io::stdout(), "{row}"));
             bar.inc(1);
         })?;
         bar.finish_and_clear();

@@ -70,18 +70,14 @@ impl Cmd {
                 tlops_saved: found.saved(),
                 active: found.active_shares(),
             };
-            println!("{}", serde_json::to_string(&output)?);
+            say!("{}", serde_json::to_string(&output)?);
             return Ok(());
         }
         let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.3}")).collect();
-        println!("{engine}, {} tokens of the validation split, hard routing", found.tokens);
-        println!(
-            "  loss                          {:.4} nats, {:.4} bits per character",
-            found.nats(),
-            found.bits_per_character()
-        );
-        println!("  token-layer operations saved  {:.1}%", 100.0 * found.saved());
-        println!("  active share per block        {}", shares.join(" "));
+        say!("{engine}, {} tokens of the validation split, hard routing", found.tokens);
+        say!("  loss                          {:.4} nats, {:.4} bits per character", found.nats(), found.bits_per_character());
+        say!("  token-layer operations saved  {:.1}%", 100.0 * found.saved());
+        say!("  active share per block        {}", shares.join(" "));
         Ok(())
     }
 

@@ -40,7 +40,7 @@ impl Cmd {
         // What no runtime would accept is never written.
         Blob::parse(bytes.bytes())?;
         write_whole(&self.out, bytes.bytes())?;
-        println!("{}: {} bytes", self.out.display(), bytes.bytes().len());
+        say!("{}: {} bytes", self.out.display(), bytes.bytes().len());
         Ok(())
     }
 }

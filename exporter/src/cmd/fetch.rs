@@ -32,7 +32,7 @@ impl Cmd {
         // The parser accepts no other name.
         let source = SOURCES.iter().find(|source| source.name == self.name).unwrap_or(&SOURCES[0]);
         fetch(source, self.from.as_deref(), &self.out)?;
-        println!("{}: {} bytes, SHA-256 {}", self.out.display(), source.bytes, source.sha256);
+        say!("{}: {} bytes, SHA-256 {}", self.out.display(), source.bytes, source.sha256);
         Ok(())
     }
 }

@@ -44,7 +44,8 @@ impl Cmd {
     pub fn run(self) -> Result<()> {
         let bytes = read_blob(&self.blob)?;
         let blob = Blob::parse(bytes.bytes())?;
-        let plan = Plan::new(blob.shape(), self.tile)?;
+        let tile = self.tile.min(blob.shape().context);
+        let plan = Plan::new(blob.shape(), tile)?;
         let mut sections = Vec::new();
         blob.layout().visit(&mut |tensor, block, span, _| {
             sections.push(Section { tensor, block, offset: span.offset, bytes: span.bytes })
@@ -55,50 +56,65 @@ impl Cmd {
             let parts: serde_json::Map<_, _> = parts.into_iter().map(|(part, bytes)| (part, bytes.into())).collect();
             let output = serde_json::json!({
                 "schema": "fathom-inspect/1", "bytes": blob.len(), "header": header, "sections": sections,
-                "arena": { "tile": self.tile, "bytes": plan.bytes(), "parts": parts },
+                "arena": { "tile": tile, "bytes": plan.bytes(), "parts": parts },
             });
-            println!("{output}");
+            say!("{output}");
             return Ok(());
         }
         let g = header.geometry;
-        println!("{}: {} bytes, {:?}", self.blob.display(), blob.len(), header.element);
-        println!(
+        say!("{}: {} bytes, {:?}", self.blob.display(), blob.len(), header.element);
+        say!(
             "  geometry      {} blocks, width {}, {} heads ({} key/value), MLP {}, context {}, vocabulary {}, router {}",
-            g.blocks, g.width, g.heads, g.kv_heads, g.mlp_width, g.context, g.vocabulary, g.router_width
+            g.blocks,
+            g.width,
+            g.heads,
+            g.kv_heads,
+            g.mlp_width,
+            g.context,
+            g.vocabulary,
+            g.router_width
         );
-        println!("  variants      {:?}", header.variants);
-        println!("  routing       {:?}", header.routing);
+        say!("  variants      {:?}", header.variants);
+        say!("  routing       {:?}", header.routing);
         let p = &header.provenance;
-        println!(
-            "  provenance    {}, seed {}, {} training tokens, float loss {:.4} nats",
-            p.exporter, p.seed, p.training_tokens, p.validation_loss_nats
+        say!(
+            "  provenance    {}, seed {}, {} training tokens, float loss at full depth {}",
+            p.exporter,
+            p.seed,
+            p.training_tokens,
+            nats(p.validation_loss_nats)
         );
-        println!("  operating points (cheapest first; * is the default)");
+        say!("  operating points (cheapest first; * is the default)");
         for (index, point) in header.operating_points.iter().enumerate() {
             let mark = if index == usize::from(header.default_point) { '*' } else { ' ' };
-            println!("   {mark}{index}  saves {:.1}%, {:.4} nats", 100.0 * point.saved, point.loss_nats);
+            say!("   {mark}{index}  saves {:.1}%, {}", 100.0 * point.saved, nats(point.loss_nats));
         }
-        println!("  sections      ({})", if self.tensors { "offset, bytes" } else { "bytes; --tensors shows each" });
+        say!("  sections      ({})", if self.tensors { "offset, bytes" } else { "bytes; --tensors shows each" });
         if self.tensors {
             for section in &sections {
-                println!("    {:>9} {:>8}  {:>2} {}", section.offset, section.bytes, section.block, section.tensor);
+                say!("    {:>9} {:>8}  {:>2} {}", section.offset, section.bytes, section.block, section.tensor);
             }
         } else {
             let sum = |filter: &dyn Fn(&Section) -> bool| {
                 sections.iter().filter(|section| filter(section)).map(|section| section.bytes).sum::<usize>()
             };
-            println!("    embedding and head {:>9}", sum(&|s| s.tensor.starts_with("embedding") || s.tensor.starts_with("head")));
-            println!("    position           {:>9}", sum(&|s| s.tensor == "position"));
-            println!("    routers            {:>9}", sum(&|s| s.tensor.starts_with("router")));
+            say!("    embedding and head {:>9}", sum(&|s| s.tensor.starts_with("embedding") || s.tensor.starts_with("head")));
+            say!("    position           {:>9}", sum(&|s| s.tensor == "position"));
+            say!("    routers            {:>9}", sum(&|s| s.tensor.starts_with("router")));
             let block = |s: &Section| {
                 ["query", "key_value", "output", "up", "down", "norm1", "norm2"].iter().any(|name| s.tensor.starts_with(name))
             };
-            println!("    blocks             {:>9}", sum(&block));
+            say!("    blocks             {:>9}", sum(&block));
         }
-        println!("  arena         {} bytes for tiles of {} tokens", plan.bytes(), self.tile);
+        say!("  arena         {} bytes for tiles of {} tokens", plan.bytes(), tile);
         for (part, bytes) in parts.iter().filter(|(_, bytes)| *bytes > 0) {
-            println!("    {part:<18} {bytes:>9}");
+            say!("    {part:<18} {bytes:>9}");
         }
         Ok(())
     }
+}
+
+/// A stored loss, which is 0 when nobody measured it.
+fn nats(loss: f32) -> String {
+    if loss > 0.0 { format!("{loss:.4} nats") } else { "loss unmeasured".into() }
 }

@@ -1,5 +1,12 @@
 //! The subcommands, one file each, and what they share.
 
+/// `println!` that returns an error when stdout is closed, instead of panicking.
+macro_rules! say {
+    ($($text:tt)*) => {
+        std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)))?
+    };
+}
+
 pub mod calibrate;
 pub mod eval;
 pub mod export;

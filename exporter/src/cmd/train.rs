@@ -51,7 +51,10 @@ impl Cmd {
         if self.checkpoint_every == 0 {
             bail!("--checkpoint-every must be at least 1");
         }
-        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
+        if self.force && there {
+            let tensors = self.out.join(crate::checkpoint::TENSORS_FILE);
+            std::fs::remove_file(&tensors).with_context(|| format!("cannot remove {}", tensors.display()))?;
+        }
         let mut metrics = Metrics::new(Some(&self.out.join("metrics.jsonl")));
         let options = Options {
             folder: &self.out,

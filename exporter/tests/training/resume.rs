@@ -142,6 +142,19 @@ fn rejects_resuming_another_seed_corpus_or_model() {
 }
 
 #[test]
+fn rejects_resuming_another_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = corpus(folder.path());
+    let mut recipe = Recipe::parse(TINY).unwrap();
+    let run_folder = folder.path().join("run");
+    std::fs::create_dir(&run_folder).unwrap();
+    run(&recipe, &corpus, &run_folder, false, Some(3)).unwrap();
+    recipe.stages[0].learning_rate *= 2.0;
+    let error = run(&recipe, &corpus, &run_folder, true, None).unwrap_err().to_string();
+    assert!(error.contains("was trained by another recipe"), "{error}");
+}
+
+#[test]
 fn rejects_moments_of_another_size_and_a_checkpoint_without_state() {
     let root = tempfile::tempdir().unwrap();
     let (recipe, corpus) = (Recipe::parse(TINY).unwrap(), corpus(root.path()));

@@ -100,14 +100,14 @@ impl Cmd {
             eprintln!("{fault}");
             return Ok(FAULT);
         }
-        if let Some(message) = &collector.answer.failed {
-            bail!("{message}");
-        }
         match end {
             End::Exit(0) if collector.answer.ended.is_some() => {}
             End::Exit(0) => bail!("the guest exited before its answer was complete"),
             End::Exit(code) => {
-                eprintln!("the guest exited with code {code}");
+                match &collector.answer.failed {
+                    Some(message) => eprintln!("host-sim: {message}"),
+                    None => eprintln!("host-sim: the guest exited with code {code}"),
+                }
                 return Ok(code.clamp(1, 255) as u8);
             }
             End::Stuck(why) => bail!("the guest stopped: {why}, at {}", image.place(board.machine.register(15))),
@@ -123,7 +123,7 @@ impl Cmd {
             stack_peak: board.stack_peak(),
         };
         let report = Report::new(&collector.answer, &counters);
-        print!("\n{}", report.table());
+        write!(stdout(), "\n{}", report.table())?;
         if let Some(path) = &self.json {
             write_whole(path, &report)?;
         }
@@ -186,8 +186,13 @@ impl Cmd {
 
 /// Writes the report beside its place, then moves it there: never a partial file.
 fn write_whole(path: &Path, report: &Report) -> Result<()> {
-    let partial = path.with_extension("json.partial");
     let text = serde_json::to_string_pretty(report)? + "\n";
+    // A device or a link is written to, not replaced.
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
     let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report

@@ -124,9 +124,10 @@ pub struct Routing {
 pub struct OperatingPoint {
     /// One threshold per router, for blocks `1..blocks`; empty for a dense model.
     pub thresholds: Vec<f32, MAX_ROUTERS>,
-    /// Share of token-layer operations saved, `0..=1`, measured on held-out text.
+    /// Share of token-layer operations saved, `0..=1`, measured by `exporter calibrate` on the validation split through the int8 blob
+    /// (whatever the element type of this one). The thresholds were fitted to the first part of that split.
     pub saved: f32,
-    /// Cross-entropy in nats per token on the same text; NaN-free, 0 when unmeasured.
+    /// Cross-entropy in nats per token, measured alike; 0 when unmeasured.
     pub loss_nats: f32,
 }
 
@@ -151,7 +152,7 @@ pub struct Provenance {
     pub seed: u64,
     /// Training tokens seen.
     pub training_tokens: u64,
-    /// Validation cross-entropy of the float model at full depth, nats per token.
+    /// Validation cross-entropy of the float model at full depth, nats per token; 0 when unmeasured.
     pub validation_loss_nats: f32,
 }
 

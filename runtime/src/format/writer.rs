@@ -156,10 +156,10 @@ impl<'a> Writer<'a> {
 pub fn rewrite_header(blob: &mut [u8], header: &Header) -> Result<(), WriteError> {
     let (header_bytes, layout) = measure(header)?;
     let old = blob.first_chunk::<PRELUDE_BYTES>().and_then(Prelude::read).ok_or(WriteError::Header)?;
-    if old.header_bytes != header_bytes || layout.total != blob.len() {
+    if old.header_bytes != header_bytes || layout.total != old.total_bytes as usize || layout.total > blob.len() {
         return Err(WriteError::Header);
     }
-    let (prelude, body) = blob.split_at_mut(PRELUDE_BYTES);
+    let (prelude, body) = blob[..layout.total].split_at_mut(PRELUDE_BYTES);
     postcard::to_slice(header, body).map_err(|_| WriteError::Header)?;
     prelude.copy_from_slice(&Prelude { crc: checksum(body), ..old }.write());
     Ok(())

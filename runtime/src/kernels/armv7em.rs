@@ -75,7 +75,7 @@ group_kernel!(one_pair, "ldr r10, [r0], #4", pair!("r10", "lr", "r4", "r5"));
 
 /// Twin of [`super::int8::group_sums_portable`], bit-equal.
 pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
-    assert!(columns > 0 && columns.is_multiple_of(4) && weights.len() >= pairs * columns);
+    assert!((1..=3).contains(&pairs) && columns > 0 && columns.is_multiple_of(4) && weights.len() >= pairs * columns);
     let kernel = match pairs {
         1 => one_pair,
         2 => two_pairs,
@@ -84,7 +84,7 @@ pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, c
     for (token, sums) in sums.iter_mut().enumerate() {
         let input = &input[token * stride..][..columns];
         // SAFETY: the assertion and the slice above give the kernel its `columns / 2` words of input and, for each, one word per
-        // pair; a group never has more than three pairs, and a smaller count selects the kernel that reads as few.
+        // pair; `pairs` is 1 to 3 and selects the kernel that reads as many.
         unsafe { kernel(weights.as_ptr(), input.as_ptr(), columns / 2, sums) }
     }
 }
