@@ -5,7 +5,7 @@ help: ## This list
 
 demo: ## The firmware image answers a prompt on the modelled core
 	.ci/setup
-	cargo run --release --package fathom-host-sim -- run
+	cargo run --release --bin host-sim -- run
 
 test: ## All tests, with the image under our machine and under QEMU
 	.ci/setup tests
