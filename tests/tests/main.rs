@@ -4,9 +4,11 @@
 //! * [`session`]: stepping, prefill in tiles of any length and the parallel forward agree bit for bit;
 //! * [`on_target`]: the image on our machine, under QEMU, and the host's runtime give the same text and depths;
 //! * [`differential`]: single instructions on random operands, our machine against QEMU;
+//! * [`documents`]: paths, tests and figures in the documents are so;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
 mod differential;
+mod documents;
 mod hostile;
 mod on_target;
 mod parity;

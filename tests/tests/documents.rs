@@ -1,0 +1,91 @@
+//! What the documents say of files, tests, the format and the default model is so.
+
+use fathom::Blob;
+use fathom::format::prelude::{MAGIC, VERSION};
+use fathom_tests::models::Aligned;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(workspace().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Pieces of a text between backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).filter(|piece| !piece.contains('\n')).collect()
+}
+
+/// Every Rust source of the project, concatenated.
+fn sources(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn paths_and_tests_named_in_the_documents_exist() {
+    let mut all = String::new();
+    for folder in ["runtime", "exporter", "firmware", "host-sim", "tests"] {
+        sources(&workspace().join(folder), &mut all);
+    }
+    let mut checked = 0;
+    for name in ["README.md", "ARCHITECTURE.md", "runtime/FORMAT.md", "firmware/models/default.md"] {
+        for piece in quoted(&document(name)) {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+            let first = piece.split('/').next().unwrap_or_default();
+            if ["runtime", "exporter", "firmware", "host-sim", "tests"].contains(&first)
+                && piece.contains('/')
+                && piece.bytes().all(plain)
+            {
+                assert!(workspace().join(piece).exists(), "{name} names {piece}");
+                checked += 1;
+            } else if piece.matches('_').count() >= 4
+                && piece.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            {
+                assert!(all.contains(&format!("fn {piece}()")), "{name} names the test {piece}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 25, "{checked}");
+}
+
+#[test]
+fn the_format_document_is_of_the_version_that_the_code_writes() {
+    let text = document("runtime/FORMAT.md");
+    assert!(
+        text.starts_with(&format!("# The blob format, version {VERSION}\n")),
+        "the format changed: bring FORMAT.md up to date"
+    );
+    assert!(text.contains(&format!("\"{}\"", String::from_utf8_lossy(&MAGIC))));
+}
+
+#[test]
+fn figures_of_the_default_model_are_those_in_its_blob() {
+    let bytes = Aligned::copy(&fs::read(workspace().join("firmware/models/default.fathom")).unwrap());
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let (page, readme) = (document("firmware/models/default.md"), document("README.md"));
+    for (index, point) in blob.header().operating_points.iter().enumerate() {
+        let saved = format!("{:.1}%", 100.0 * point.saved).replace("0.0%", "0%").replace("-0%", "0%");
+        let figures = format!("{saved} | {:.4} |", point.loss_nats);
+        let row = |text: &str| text.lines().find(|line| line.starts_with(&format!("| {index} "))).map(str::to_owned);
+        let on_page = row(&page).expect("the model's page has a row per point");
+        assert!(on_page.contains(&figures), "default.md: {on_page}; the blob says {figures}");
+        if let Some(in_readme) = row(&readme) {
+            assert!(in_readme.contains(&figures), "README.md: {in_readme}; the blob says {figures}");
+        }
+    }
+    let provenance = &blob.header().provenance;
+    assert!(page.contains(&fathom_host_sim::report::grouped(provenance.training_tokens)));
+    let hash: String = provenance.corpus_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(page.contains(&hash));
+}
