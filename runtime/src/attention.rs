@@ -2,10 +2,14 @@
 
 use crate::arena::CacheValues;
 use crate::format::Shape;
+use crate::format::shape::COLUMN_MULTIPLE;
 use crate::kernels::half_float::{dot_half, to_f32};
 use crate::kernels::quantise::quantise;
 use crate::math::{exp, inverse_sqrt, round};
 use half::f16;
+
+/// Elements handled together; the width of a head is a multiple of it.
+const WIDE: usize = COLUMN_MULTIPLE;
 
 /// Turns each adjacent pair of `heads` (`[n, head_dim]`) by its angle; `turns` `[head_dim / 2, 2]` holds (cos, sin) of the position.
 pub(crate) fn rotate(heads: &mut [f32], turns: &[f32]) {
@@ -100,17 +104,20 @@ pub(crate) fn attend(
             CacheValues::Int8 { values, scales } => {
                 let quantised = &mut scratch.query[..head_dim];
                 let query_scale = quantise(query, quantised) * scale;
-                for (slot, score) in scores.iter_mut().enumerate() {
-                    let key = &values[at.first(0, slot)..][..head_dim];
-                    *score = dot_int8(quantised, key) as f32 * (query_scale * scales[at.scale(0, slot)]);
-                }
+                let rows = (shape.kv_heads * head_dim, at.kv_head * head_dim);
+                let slots = |values_of: usize| {
+                    let first = Slot { kv_head: 0, ..at }.first(values_of, 0);
+                    &values[first..][..visible * rows.0]
+                };
+                let slot_scales = |values_of: usize| scales[at.scale(values_of, 0)..].iter().step_by(shape.kv_heads);
+                int8_scores(quantised, slots(0), rows, query_scale, slot_scales(0), scores);
                 let total = exponentiate(scores);
-                for (slot, score) in scores.iter_mut().enumerate() {
-                    *score *= scales[at.scale(1, slot)];
+                for (score, value_scale) in scores.iter_mut().zip(slot_scales(1)) {
+                    *score *= value_scale;
                 }
                 let weights = &mut scratch.weights[..visible];
                 let unit = quantise_weights(scores, weights);
-                weighted_sum(weights, |slot| &values[at.first(1, slot)..][..head_dim], unit / total, output);
+                weighted_sum(weights, slots(1), rows, unit / total, output);
             }
             CacheValues::F16 { values } => {
                 for (slot, score) in scores.iter_mut().enumerate() {
@@ -141,9 +148,27 @@ fn exponentiate(scores: &mut [f32]) -> f32 {
     total
 }
 
-/// `sum(a b)`: int8-range activations against cached int8.
-fn dot_int8(a: &[i16], b: &[i8]) -> i32 {
-    a.iter().zip(b).fold(0i32, |sum, (a, b)| sum.wrapping_add(i32::from(*a) * i32::from(*b)))
+/// `scores[slot] = (query . key(slot)) * scale * key_scale(slot)`.
+///
+/// *Shapes*: `query` `[head_dim]`, `keys` `[visible, stride]` with this head's vector at `offset`, `key_scales` one per slot.
+#[inline(never)] // a loop of its own registers: inlined into the whole forward pass, it spills
+fn int8_scores<'s>(
+    query: &[i16],
+    keys: &[i8],
+    (stride, offset): (usize, usize),
+    scale: f32,
+    key_scales: impl Iterator<Item = &'s f32>,
+    scores: &mut [f32],
+) {
+    for ((score, row), key_scale) in scores.iter_mut().zip(keys.chunks_exact(stride)).zip(key_scales) {
+        let mut sum = 0i32;
+        for (q, k) in query.as_chunks::<WIDE>().0.iter().zip(row[offset..].as_chunks::<WIDE>().0) {
+            for (q, k) in q.iter().zip(k) {
+                sum = sum.wrapping_add(i32::from(*q) * i32::from(*k));
+            }
+        }
+        *score = sum as f32 * (scale * key_scale);
+    }
 }
 
 /// Quantises non-negative weights so that their largest becomes at most 32,767 and a sum of `weight * int8` over all of them fits into
@@ -158,13 +183,16 @@ fn quantise_weights(weights: &[f32], quantised: &mut [i16]) -> f32 {
     largest / most
 }
 
-/// `output = unit * sum(weights[slot] * value(slot))`, four elements at a time so that the sums stay in registers.
-fn weighted_sum<'v>(weights: &[i16], value: impl Fn(usize) -> &'v [i8], unit: f32, output: &mut [f32]) {
-    const WIDE: usize = 4; // head_dim is a multiple of 4
-    for (chunk, output) in output.chunks_exact_mut(WIDE).enumerate() {
+/// `output = unit * sum(weights[slot] * value(slot))`, a few elements at a time so that the sums stay in registers.
+///
+/// *Shapes*: `weights` `[visible]`, `values` `[visible, stride]` with this head's vector at `offset`, `output` `[head_dim]`.
+#[inline(never)] // as above
+fn weighted_sum(weights: &[i16], values: &[i8], (stride, offset): (usize, usize), unit: f32, output: &mut [f32]) {
+    for (chunk, output) in output.as_chunks_mut::<WIDE>().0.iter_mut().enumerate() {
+        let first = offset + chunk * WIDE;
         let mut sums = [0i32; WIDE];
-        for (slot, weight) in weights.iter().enumerate() {
-            for (sum, v) in sums.iter_mut().zip(&value(slot)[chunk * WIDE..][..WIDE]) {
+        for (weight, row) in weights.iter().zip(values.chunks_exact(stride)) {
+            for (sum, v) in sums.iter_mut().zip(&row[first..first + WIDE]) {
                 *sum = sum.wrapping_add(i32::from(*weight) * i32::from(*v));
             }
         }
