@@ -18,8 +18,10 @@ pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 /// Why a checkpoint cannot be used.
 #[derive(Debug)]
 pub enum CheckpointError {
-    /// A file cannot be read or written.
+    /// A file cannot be read.
     File(PathBuf, std::io::Error),
+    /// A file cannot be written.
+    Write(PathBuf, std::io::Error),
     /// A file is not what it should be.
     Malformed(PathBuf, String),
     /// The configuration breaks a shape rule.
@@ -45,7 +47,8 @@ pub enum CheckpointError {
 impl std::fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
             Self::Malformed(path, what) => write!(f, "{} is malformed: {what}", path.display()),
             Self::Shape(error) => error.fmt(f),
             Self::Missing { tensor, wanted } => write!(f, "the checkpoint has no tensor {tensor}, wanted {wanted:?}"),
@@ -181,25 +184,25 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
 /// Writes `bytes` beside `path`, then moves them there: a reader sees the old file or the new one.
 ///
 /// # Errors
-/// [`CheckpointError::File`]; nothing partial stays.
+/// [`CheckpointError::Write`]; nothing partial stays.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     // A device or a link is written to, not replaced.
     if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
-        return std::fs::write(path, bytes).map_err(|error| CheckpointError::File(path.into(), error));
+        return std::fs::write(path, bytes).map_err(|error| CheckpointError::Write(path.into(), error));
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
-        CheckpointError::File(path.into(), error)
+        CheckpointError::Write(path.into(), error)
     })
 }
 
 /// Writes a checkpoint's tensors, with `state` in the file's metadata.
 ///
 /// # Errors
-/// [`CheckpointError::File`].
+/// [`CheckpointError::Write`].
 pub fn save(folder: &Path, tensors: &Tensors, state: Option<&str>) -> Result<(), CheckpointError> {
     let path = folder.join(TENSORS_FILE);
     let malformed = |error: safetensors::SafeTensorError| CheckpointError::Malformed(path.clone(), error.to_string());
@@ -239,7 +242,7 @@ pub fn load(folder: &Path) -> Result<(Tensors, Option<String>), CheckpointError>
 /// Writes the configuration.
 ///
 /// # Errors
-/// [`CheckpointError::File`].
+/// [`CheckpointError::Write`].
 pub fn save_config(folder: &Path, config: &Config) -> Result<(), CheckpointError> {
     let path = folder.join(CONFIG_FILE);
     let text =

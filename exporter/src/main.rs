@@ -7,7 +7,18 @@ use std::process::ExitCode;
 
 /// Trains, calibrates, quantises and inspects Fathom models
 #[derive(Parser)]
-#[command(version)]
+#[command(
+    name = "exporter",
+    version,
+    after_help = "\
+Examples:
+  exporter fetch tiny-shakespeare
+  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out checkpoint
+  exporter calibrate checkpoint --corpus tinyshakespeare.txt
+  exporter export checkpoint --out model.fathom
+  exporter eval model.fathom --corpus tinyshakespeare.txt
+  exporter inspect model.fathom"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -14,6 +14,8 @@ pub const FLASH: Range<u32> = 0x0000_0000..0x0010_0000;
 pub const RAM: Range<u32> = 0x2000_0000..0x2004_0000;
 /// Instructions between two looks at the guest's channels. The guest's behaviour does not depend on it unless a channel is full.
 const SLICE: u64 = 50_000;
+/// Instructions that a guest has to end after a fault: plenty for its report, and no long wait for a handler that is an endless loop.
+const AFTER_FAULT: u64 = 20_000_000;
 
 /// Why a board cannot be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,11 +133,15 @@ impl Board {
     ) -> anyhow::Result<End> {
         let table = LogTable::new(image)?;
         let mut log = table.decoder();
+        let mut last = max_instructions;
         loop {
             let stop = self.machine.run(SLICE);
             let end = match stop {
                 Stop::Budget => {
-                    (self.machine.instructions() >= max_instructions).then_some(End::Stuck("instruction limit reached"))
+                    if last == max_instructions && self.machine.first_fault().is_some() {
+                        last = last.min(self.machine.instructions() + AFTER_FAULT);
+                    }
+                    (self.machine.instructions() >= last).then_some(End::Stuck("instruction limit reached"))
                 }
                 Stop::Breakpoint { imm: 0xab } => {
                     let call = semihosting::serve(&mut self.machine);

@@ -7,7 +7,16 @@ use std::process::ExitCode;
 
 /// Executes Fathom firmware images on a modelled Cortex-M and counts their cycles
 #[derive(Parser)]
-#[command(version, after_help = "Every cycle figure is modelled: see `host-sim run --help` and ARCHITECTURE.md.")]
+#[command(
+    name = "host-sim",
+    version,
+    after_help = "\
+Every cycle figure is modelled: see ARCHITECTURE.md.
+
+Examples:
+  host-sim run
+  host-sim run --help"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

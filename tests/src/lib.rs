@@ -3,6 +3,8 @@
 
 pub mod answers;
 pub mod checkpoints;
+pub mod commands;
 pub mod differential;
+pub mod guests;
 pub mod models;
 pub mod qemu;

@@ -5,8 +5,10 @@
 //! * [`on_target`]: the image on our machine, under QEMU, and the host's runtime give the same text and depths;
 //! * [`differential`]: single instructions on random operands, our machine against QEMU;
 //! * [`documents`]: paths, tests and figures in the documents are so;
+//! * [`command_line`]: the programs as their users meet them: good runs, bad input, help, a killed training;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
+mod command_line;
 mod differential;
 mod documents;
 mod hostile;

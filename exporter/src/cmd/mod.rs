@@ -17,6 +17,7 @@ pub mod train;
 use crate::aligned::Aligned;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use fathom::Blob;
 use fathom::format::Element;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
@@ -45,8 +46,10 @@ fn bar(length: u64, unit: &'static str) -> ProgressBar {
     ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Reads a blob into aligned memory.
+/// Reads a blob into aligned memory, and judges it so that a refusal names the file.
 fn read_blob(path: &Path) -> Result<Aligned> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
-    Ok(Aligned::copy(&bytes))
+    let bytes = Aligned::copy(&bytes);
+    Blob::parse(bytes.bytes()).with_context(|| path.display().to_string())?;
+    Ok(bytes)
 }

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 #[derive(Parser, Debug)]
 #[command(after_help = "\
 Examples:
-  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out checkpoint
-  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out checkpoint --resume")]
+  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run
+  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run --resume")]
 pub struct Cmd {
     /// The recipe, TOML
     recipe: PathBuf,

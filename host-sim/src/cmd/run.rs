@@ -87,7 +87,13 @@ impl Cmd {
         let in_workspace = |path: &str| workspace.as_deref().unwrap_or(Path::new(".")).join(path);
         let model_path = self.model.clone().unwrap_or_else(|| in_workspace("firmware/models/default.fathom"));
         let model = std::fs::read(&model_path).with_context(|| format!("cannot read the model {}", model_path.display()))?;
+        if model.is_empty() {
+            bail!("the model {} is empty: export it again", model_path.display());
+        }
         let request = self.request()?;
+        if let Some(path) = &self.json {
+            check_writable(path)?;
+        }
         let image_path = match &self.image {
             Some(path) => path.clone(),
             None => firmware::build(&in_workspace("."))?,
@@ -97,7 +103,7 @@ impl Cmd {
         let (end, collector) = self.converse(&mut board, &image, &request)?;
 
         if let Some(fault) = board.describe_fault(&image) {
-            eprintln!("{fault}");
+            eprintln!("host-sim: {fault}");
             return Ok(FAULT);
         }
         match end {
@@ -155,10 +161,11 @@ impl Cmd {
         let mut stream = Stream::new(stdout().lock(), shaded);
         let mut collector = Collector::new(self.prompt.as_bytes());
         let mut trouble: Result<()> = Ok(());
+        let mut log = HeldLog { lines: Some(Vec::new()) };
         let end = board.run(image, request, self.max_instructions, &mut |event| match event {
             Event::Log(line) => {
                 if !self.quiet {
-                    eprintln!("{line}");
+                    log.line(line);
                 }
             }
             Event::Console(bytes) => {
@@ -173,15 +180,57 @@ impl Cmd {
                         shown = stream.token(text, active.count_ones());
                     }
                 });
+                if !collector.answer.prompt.is_empty() {
+                    log.release();
+                }
                 if trouble.is_ok() {
                     trouble = received.map_err(anyhow::Error::from).and(shown.map_err(anyhow::Error::from));
                 }
             }
         })?;
+        if collector.answer.failed.is_none() {
+            log.release();
+        }
         stream.finish()?;
         trouble?;
         Ok((end, collector))
     }
+}
+
+/// The guest's log, held back until the guest has taken the request: a refusal is then one line, that of its record.
+struct HeldLog {
+    /// What is held; none once it was released.
+    lines: Option<Vec<String>>,
+}
+
+impl HeldLog {
+    fn line(&mut self, line: &str) {
+        match &mut self.lines {
+            Some(lines) => lines.push(line.to_owned()),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn release(&mut self) {
+        self.lines.take().into_iter().flatten().for_each(|line| eprintln!("{line}"));
+    }
+}
+
+/// Where a file is written before it is moved to `path`.
+fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    partial.into()
+}
+
+/// Says before the run, rather than after it, that its report could not be kept.
+fn check_writable(path: &Path) -> Result<()> {
+    let tried = match path.metadata() {
+        Ok(there) if there.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+        Ok(there) if !there.is_file() => Ok(()),
+        _ => std::fs::write(partial(path), "").and_then(|()| std::fs::remove_file(partial(path))),
+    };
+    tried.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes the report beside its place, then moves it there: never a partial file.
@@ -191,8 +240,7 @@ fn write_whole(path: &Path, report: &Report) -> Result<()> {
     if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
         return std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
     }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
+    let partial = partial(path);
     let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report

@@ -1,0 +1,14 @@
+//! The programs themselves, run as a user runs them.
+//!
+//! * [`usage`]: help, usage errors, colours;
+//! * [`path`]: from a text to a blob, and what each step prints;
+//! * [`simulator`]: what `host-sim run` reports and how its options change it;
+//! * [`refusals`], [`guest_refusals`]: each bad input gives one line, a non-zero exit and no file;
+//! * [`killed`]: a training that was killed ends where an uninterrupted one does.
+
+mod guest_refusals;
+mod killed;
+mod path;
+mod refusals;
+mod simulator;
+mod usage;

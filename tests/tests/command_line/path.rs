@@ -1,0 +1,99 @@
+use fathom_tests::commands::{Scene, exporter, refuse, succeed};
+use serde_json::Value;
+
+const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../exporter/recipes/tiny.toml");
+
+fn json(text: &str) -> Value {
+    assert_eq!(text.lines().count(), 1, "one object on one line: {text}");
+    serde_json::from_str(text).unwrap()
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_text_becomes_a_blob_step_by_step() {
+    let scene = Scene::default();
+    let (corpus, checkpoint) = (scene.path("corpus.txt"), scene.path("checkpoint"));
+    let train = ["train", RECIPE, "--corpus", &corpus, "--out", &checkpoint];
+    assert_eq!(succeed(&mut exporter(&train)), "");
+    let names = |folder: &str| {
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&checkpoint), ["config.json", "metrics.jsonl", "model.safetensors"]);
+    let tensors = std::fs::read(scene.path("checkpoint/model.safetensors")).unwrap();
+    refuse(&mut exporter(&train), scene.folder(), &["holds a checkpoint", "--resume", "--force"]);
+
+    let calibrated =
+        succeed(&mut exporter(&["calibrate", &checkpoint, "--corpus", &corpus, "--targets", "0,0.2", "--default", "0.2"]));
+    let rows: Vec<&str> = calibrated.lines().collect();
+    assert!(rows.len() == 4 && rows[0].starts_with("target") && rows[1].starts_with("  full   0.000"), "{calibrated}");
+    assert!(rows[2].starts_with(" 0.200") && rows[3].starts_with(" 0.000"), "{calibrated}");
+    assert_eq!(names(&checkpoint), ["calibration.json", "config.json", "metrics.jsonl", "model.safetensors"]);
+
+    let (int8, f16) = (scene.path("int8.fathom"), scene.path("f16.fathom"));
+    for (dtype, blob, engine) in [("int8", &int8, "int8 blob"), ("f16", &f16, "f16 blob")] {
+        let export = ["export", &checkpoint, "--dtype", dtype, "--out", blob];
+        let bytes = |said: String| {
+            let written = std::fs::read(blob).unwrap();
+            assert_eq!(said, format!("{blob}: {} bytes\n", written.len()));
+            written
+        };
+        let first = bytes(succeed(&mut exporter(&export)));
+        assert!(bytes(succeed(&mut exporter(&export))) == first, "two exports differ");
+        inspects(blob, dtype, first.len());
+        evaluates(blob, &corpus, engine);
+    }
+    evaluates(&checkpoint, &corpus, "float");
+
+    // What was calibrated for other weights is gone when training starts over, and starting over gives the same weights.
+    succeed(&mut exporter(&[&train[..], &["--force"]].concat()));
+    assert_eq!(names(&checkpoint), ["config.json", "metrics.jsonl", "model.safetensors"]);
+    assert!(std::fs::read(scene.path("checkpoint/model.safetensors")).unwrap() == tensors);
+}
+
+fn inspects(blob: &str, dtype: &str, bytes: usize) {
+    let text = succeed(&mut exporter(&["inspect", blob]));
+    assert!(text.starts_with(&format!("{blob}: {bytes} bytes, ")) && text.to_lowercase().contains(dtype), "{text}");
+    for word in ["geometry", "variants", "routing", "provenance", "operating points", " *0  saves", "  1  saves", "arena"] {
+        assert!(text.contains(word), "no {word}: {text}");
+    }
+    let found = json(&succeed(&mut exporter(&["inspect", blob, "--json"])));
+    assert_eq!(keys(&found), ["arena", "bytes", "header", "schema", "sections"]);
+    assert_eq!((&found["schema"], &found["bytes"]), (&"fathom-inspect/1".into(), &bytes.into()));
+    let parts = found["arena"]["parts"].as_object().unwrap().values().map(|part| part.as_u64().unwrap()).sum::<u64>();
+    assert_eq!(found["arena"]["bytes"], parts);
+    let smaller = json(&succeed(&mut exporter(&["inspect", blob, "--json", "--tile", "1"])));
+    assert!(smaller["arena"]["bytes"].as_u64() < found["arena"]["bytes"].as_u64());
+    let sections = found["sections"].as_array().unwrap();
+    let tensors = succeed(&mut exporter(&["inspect", blob, "--tensors"]));
+    assert!(tensors.lines().count() > sections.len());
+}
+
+fn evaluates(model: &str, corpus: &str, engine: &str) {
+    let base = ["eval", model, "--corpus", corpus];
+    let eval = |more: &[&str]| json(&succeed(&mut exporter(&[&base[..], &["--json"], more].concat())));
+    let found = eval(&[]);
+    assert_eq!(keys(&found), ["active", "bits_per_character", "engine", "nats", "schema", "tlops_saved", "tokens"]);
+    assert_eq!((&found["schema"], &found["engine"]), (&"fathom-eval/1".into(), &engine.into()));
+    let number = |value: &Value, key: &str| value[key].as_f64().unwrap();
+    let bits = number(&found, "nats") / std::f64::consts::LN_2;
+    assert!((number(&found, "bits_per_character") - bits).abs() < 1e-9, "{found}");
+    assert_eq!(found["active"].as_array().unwrap().len(), 3);
+
+    // The default point is the cheapest of two, the dearest is full depth.
+    assert_eq!(eval(&["--effort", "0"]), found);
+    assert_eq!(eval(&["--effort", "1"]), eval(&["--full"]));
+    assert!((number(&found, "tlops_saved") - 0.2).abs() < 0.02, "{found}");
+    assert_eq!(number(&eval(&["--full"]), "tlops_saved"), 0.0);
+    assert_eq!(eval(&["--tokens", "50"])["tokens"], 49);
+
+    let text = succeed(&mut exporter(&base));
+    let tokens = found["tokens"].as_u64().unwrap();
+    assert!(text.starts_with(&format!("{engine}, {tokens} tokens of the validation split, hard routing\n")), "{text}");
+    assert!(text.contains(&format!("{:.4} nats", number(&found, "nats"))), "{text}");
+}

@@ -1,0 +1,154 @@
+use fathom_tests::answers::image_path;
+use fathom_tests::commands::{Scene, host_sim, succeed};
+use serde_json::Value;
+
+/// Characters of the prompt that every run is given.
+const PROMPT: &str = "a to";
+/// Context of the tiny models.
+const CONTEXT: u64 = 16;
+
+struct Simulator {
+    scene: Scene,
+    blob: String,
+    image: String,
+}
+
+impl Simulator {
+    fn new() -> Self {
+        let scene = Scene::default();
+        let blob = scene.blob("default-halt");
+        Self { scene, blob, image: image_path().into_os_string().into_string().unwrap() }
+    }
+
+    /// Standard output and the bytes of the report.
+    fn run(&self, options: &[&str]) -> (String, String) {
+        let json = self.scene.path("run.json");
+        let base = ["run", "--image", &self.image, "--model", &self.blob, "--prompt", PROMPT, "--json", &json];
+        let text = succeed(&mut host_sim(&[&base[..], options].concat()));
+        (text, std::fs::read_to_string(json).unwrap())
+    }
+
+    fn report(&self, options: &[&str]) -> Value {
+        serde_json::from_str(&self.run(options).1).unwrap()
+    }
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_report_has_exactly_its_schema() {
+    let simulator = Simulator::new();
+    let report = simulator.report(&["--tokens", "8"]);
+    #[rustfmt::skip]
+    let wanted = [
+        "clock_hz", "core", "cost_table", "cycles", "depth", "generated_tokens", "instructions", "memory", "memory_profile",
+        "prompt_tokens", "regions", "schema", "text",
+    ];
+    assert_eq!(keys(&report), wanted);
+    assert_eq!(keys(&report["cycles"]), ["per_token_max", "per_token_mean", "per_token_p95", "prefill_per_token", "total"]);
+    assert_eq!(keys(&report["depth"]), ["blocks", "mean", "per_token", "tlops_saved"]);
+    assert_eq!(keys(&report["memory"]), ["arena", "flash_code", "flash_model", "stack_peak"]);
+    assert_eq!(report["schema"], "fathom-run/1");
+    for key in ["core", "memory_profile", "cost_table", "text"] {
+        assert!(report[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {report}");
+    }
+    for key in ["clock_hz", "prompt_tokens", "generated_tokens", "instructions"] {
+        assert!(report[key].as_u64().is_some_and(|count| count > 0), "{key}: {report}");
+    }
+    for group in ["cycles", "memory", "regions"] {
+        let values = report[group].as_object().unwrap();
+        assert!(!values.is_empty() && values.values().all(Value::is_u64), "{group}: {report}");
+    }
+    // What the figures must say of one another.
+    let count = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap();
+    assert_eq!((count("/prompt_tokens"), count("/generated_tokens"), count("/clock_hz")), (4, 8, 64_000_000));
+    assert_eq!(report["text"].as_str().unwrap().len(), 8);
+    let depths: Vec<u64> = report["depth"]["per_token"].as_array().unwrap().iter().map(|depth| depth.as_u64().unwrap()).collect();
+    assert!(depths.len() == 8 && depths.iter().all(|depth| (1..=3).contains(depth)), "{report}");
+    assert_eq!(count("/depth/blocks"), 3);
+    let mean = depths.iter().sum::<u64>() as f64 / 8.0;
+    assert_eq!(report["depth"]["mean"].as_f64(), Some(mean));
+    assert!((report["depth"]["tlops_saved"].as_f64().unwrap() - (1.0 - mean / 3.0)).abs() < 1e-12, "{report}");
+    assert!(count("/cycles/per_token_mean") <= count("/cycles/per_token_max"));
+    assert!(count("/cycles/per_token_p95") <= count("/cycles/per_token_max"));
+    let regions: u64 = report["regions"].as_object().unwrap().values().map(|cycles| cycles.as_u64().unwrap()).sum();
+    assert!(regions < count("/cycles/total"), "the regions begin at the request");
+    assert!(8 * count("/cycles/per_token_mean") + 4 * count("/cycles/prefill_per_token") < count("/cycles/total"));
+    assert_eq!(count("/memory/flash_model"), std::fs::metadata(&simulator.blob).unwrap().len());
+}
+
+#[test]
+fn depths_stand_below_the_text_in_plain_characters() {
+    let simulator = Simulator::new();
+    let (out, json) = simulator.run(&["--tokens", "8"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert!(!out.contains('\x1b'), "{out}");
+    let (answer, table) = out.split_once("\n\n").unwrap();
+    let lines: Vec<&str> = answer.lines().collect();
+    let (mut text, mut depths) = (String::new(), String::new());
+    for pair in lines.chunks(2) {
+        text += pair[0];
+        depths += pair[1];
+        if pair[1].len() > pair[0].len() {
+            text.push('\n');
+        }
+    }
+    assert_eq!(text, format!("{PROMPT}{}", report["text"].as_str().unwrap()));
+    let generated: String = report["depth"]["per_token"].as_array().unwrap().iter().map(Value::to_string).collect();
+    assert!(depths.len() == 12 && depths.ends_with(&generated), "{answer}");
+    for row in ["tokens (prompt + generated)", "mean depth", "token-layer operations saved", "tokens/s at 64 MHz", "flash", "RAM"]
+    {
+        assert!(table.contains(row), "no {row}: {table}");
+    }
+}
+
+#[test]
+fn two_runs_are_the_same_byte_for_byte() {
+    let simulator = Simulator::new();
+    let options = ["--temperature", "1.3", "--seed", "9", "--quiet"];
+    assert_eq!(simulator.run(&options), simulator.run(&options));
+}
+
+#[test]
+fn options_do_what_they_say() {
+    let simulator = Simulator::new();
+    let report = |options: &[&str]| simulator.report(options);
+    let text = |options: &[&str]| report(options)["text"].as_str().unwrap().to_owned();
+
+    assert_eq!(report(&["--tokens", "3"])["generated_tokens"], 3);
+    assert_eq!(report(&["--tokens", "0"])["generated_tokens"], 0);
+    assert_eq!(report(&["--tokens", "1000"])["generated_tokens"], CONTEXT - PROMPT.len() as u64);
+    assert!(text(&["--tokens", "9"]).starts_with(&text(&["--tokens", "4"])));
+
+    let greedy = text(&["--temperature", "0"]);
+    assert_eq!(text(&["--temperature", "0", "--seed", "2"]), greedy, "nothing is drawn at temperature 0");
+    assert_eq!(text(&["--top-k", "1", "--temperature", "2", "--seed", "3"]), greedy, "there is one to draw from");
+    let hot = |seed| text(&["--temperature", "3", "--seed", seed]);
+    assert_ne!(hot("1"), hot("2"));
+    assert_ne!(hot("1"), greedy);
+
+    let saved = |effort| report(&["--effort", effort, "--temperature", "0"])["depth"]["tlops_saved"].as_f64().unwrap();
+    assert!(saved("0") >= saved("1"));
+    assert_eq!(saved("1"), 0.0, "the dearest point is full depth");
+    let [chosen, default] = [report(&["--effort", "0"]), report(&[])];
+    assert_eq!((&chosen["text"], &chosen["depth"]), (&default["text"], &default["depth"]), "its default is the cheapest point");
+}
+
+#[test]
+fn the_clock_changes_rates_and_nothing_else() {
+    let simulator = Simulator::new();
+    let ((slow, slow_json), (fast, fast_json)) = (simulator.run(&["--clock", "10MHz"]), simulator.run(&["--clock", "1GHz"]));
+    let rate = |text: &str, row: &str| -> f64 {
+        let line = text.lines().find(|line| line.contains(row)).unwrap_or_else(|| panic!("no {row}: {text}"));
+        line.split_whitespace().next_back().unwrap().parse().unwrap()
+    };
+    let (slow_rate, fast_rate) = (rate(&slow, "tokens/s at 10 MHz"), rate(&fast, "tokens/s at 1000 MHz"));
+    assert!((fast_rate / slow_rate - 100.0).abs() < 1.0, "{slow_rate} {fast_rate}");
+    let without = |text: &str| text.lines().filter(|line| !line.contains("tokens/s")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(without(&slow), without(&fast));
+    let [mut slow, mut fast]: [Value; 2] = [&slow_json, &fast_json].map(|json| serde_json::from_str(json).unwrap());
+    assert_eq!((slow["clock_hz"].take(), fast["clock_hz"].take()), (10_000_000.into(), 1_000_000_000.into()));
+    assert_eq!(slow, fast);
+}
