@@ -1,6 +1,7 @@
 use fathom_tests::answers::image_path;
 use fathom_tests::commands::{Scene, host_sim, succeed};
 use serde_json::Value;
+use std::process::{Command, Stdio};
 
 /// Characters of the prompt that every run is given.
 const PROMPT: &str = "a to";
@@ -102,6 +103,34 @@ fn depths_stand_below_the_text_in_plain_characters() {
     {
         assert!(table.contains(row), "no {row}: {table}");
     }
+}
+
+#[test]
+fn a_terminal_gets_shades_unless_no_color_is_set() {
+    let simulator = Simulator::new();
+    let run = host_sim(&[
+        "run",
+        "--quiet",
+        "--tokens",
+        "4",
+        "--prompt",
+        PROMPT,
+        "--image",
+        &simulator.image,
+        "--model",
+        &simulator.blob,
+    ]);
+    let words = std::iter::once(run.get_program()).chain(run.get_args()).map(|word| format!("'{}'", word.to_str().unwrap()));
+    let line = words.collect::<Vec<_>>().join(" ");
+    // `script` (Debian's essential bsdutils) gives the program a terminal.
+    let shown = |no_color: Option<&str>| {
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).stdin(Stdio::null()).env_remove("NO_COLOR");
+        succeed(command.envs(no_color.map(|value| ("NO_COLOR", value))))
+    };
+    assert_eq!(shown(None).matches("\x1b[38;5;").count(), 8, "one shade for each character");
+    assert_eq!(shown(Some("")), shown(None), "an empty NO_COLOR is none");
+    assert!(!shown(Some("1")).contains('\x1b'));
 }
 
 #[test]
