@@ -9,6 +9,7 @@ use crate::report::{Counters, Report};
 use crate::stream::Stream;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use fathom::format::prelude::{PRELUDE_BYTES, Prelude};
 use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -89,6 +90,13 @@ impl Cmd {
         let model = std::fs::read(&model_path).with_context(|| format!("cannot read the model {}", model_path.display()))?;
         if model.is_empty() {
             bail!("the model {} is empty: export it again", model_path.display());
+        }
+        // Only the file knows its length: the guest sees a whole flash region.
+        if let Some(prelude) = model.first_chunk::<PRELUDE_BYTES>().and_then(Prelude::read)
+            && model.len() < prelude.total_bytes as usize
+        {
+            let (wanted, found) = (prelude.total_bytes, model.len());
+            bail!("the model {} is truncated: {wanted} bytes wanted, {found} found; copy it again", model_path.display());
         }
         let request = self.request()?;
         if let Some(path) = &self.json {
