@@ -78,51 +78,103 @@ pub enum Role {
     RouterBias,
 }
 
-/// Names of one block's parameters.
-fn block_name(block: usize, part: &str) -> String {
-    format!("blocks.{block}.{part}")
+/// Names of layers; a parameter is a layer's [`name::weight`] or [`name::bias`].
+pub mod name {
+    /// Token embedding.
+    pub const EMBEDDING: &str = "embedding";
+    /// Learned positions.
+    pub const POSITION: &str = "position";
+    /// Before the head.
+    pub const FINAL_NORM: &str = "final_norm";
+    /// A separate head.
+    pub const HEAD: &str = "head";
+    /// Part of a block: a router's hidden layer.
+    pub const ROUTER_HIDDEN: &str = "router.hidden";
+    /// Part of a block: a router's output layer.
+    pub const ROUTER_OUTPUT: &str = "router.output";
+    /// Part of a block: before attention.
+    pub const NORM1: &str = "norm1";
+    /// Part of a block: before the MLP.
+    pub const NORM2: &str = "norm2";
+    /// Part of a block: queries.
+    pub const QUERY: &str = "query";
+    /// Part of a block: keys, then values.
+    pub const KEY_VALUE: &str = "key_value";
+    /// Part of a block: attention's output.
+    pub const OUTPUT: &str = "output";
+    /// Part of a block: the MLP's first matrix.
+    pub const UP: &str = "up";
+    /// Part of a block: the MLP's second matrix.
+    pub const DOWN: &str = "down";
+
+    /// A part of block `index`.
+    pub fn block(index: usize, part: &str) -> String {
+        format!("blocks.{index}.{part}")
+    }
+
+    /// A layer's weight.
+    pub fn weight(layer: &str) -> String {
+        format!("{layer}.weight")
+    }
+
+    /// A layer's bias.
+    pub fn bias(layer: &str) -> String {
+        format!("{layer}.bias")
+    }
+
+    /// Whether a parameter belongs to one of the blocks.
+    pub fn is_in_blocks(parameter: &str, mut blocks: std::ops::Range<usize>) -> bool {
+        blocks.any(|index| parameter.starts_with(&block(index, "")))
+    }
+
+    /// Whether a parameter belongs to a router.
+    pub fn is_router(parameter: &str) -> bool {
+        parameter.contains(".router.")
+    }
 }
 
 /// Every parameter of a model: name, shape, role; in the order of the data.
 pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
     let Shape { width, vocabulary, mlp_width, context, router_width, .. } = *shape;
     let bias = shape.variants.bias;
-    let mut all = vec![("embedding.weight".to_owned(), vec![vocabulary, width], Role::Embedding)];
+    let mut all = vec![(name::weight(name::EMBEDDING), vec![vocabulary, width], Role::Embedding)];
     if shape.variants.position == Position::Learned {
-        all.push(("position.weight".into(), vec![context, width], Role::Embedding));
+        all.push((name::weight(name::POSITION), vec![context, width], Role::Embedding));
     }
-    let norm = |all: &mut Vec<_>, name: String| {
-        all.push((format!("{name}.weight"), vec![width], Role::Gain));
+    let norm = |all: &mut Vec<_>, layer: &str| {
+        all.push((name::weight(layer), vec![width], Role::Gain));
         if shape.variants.norm == Norm::LayerNorm && bias {
-            all.push((format!("{name}.bias"), vec![width], Role::Bias));
+            all.push((name::bias(layer), vec![width], Role::Bias));
         }
     };
     for block in 0..shape.blocks {
+        let part = |part: &str| name::block(block, part);
         if block > 0 && shape.routers() > 0 {
-            all.push((block_name(block, "router.hidden.weight"), vec![router_width, width], Role::Matrix));
-            all.push((block_name(block, "router.hidden.bias"), vec![router_width], Role::Bias));
-            all.push((block_name(block, "router.output.weight"), vec![1, router_width], Role::Matrix));
-            all.push((block_name(block, "router.output.bias"), vec![1], Role::RouterBias));
+            let (hidden, output) = (part(name::ROUTER_HIDDEN), part(name::ROUTER_OUTPUT));
+            all.push((name::weight(&hidden), vec![router_width, width], Role::Matrix));
+            all.push((name::bias(&hidden), vec![router_width], Role::Bias));
+            all.push((name::weight(&output), vec![1, router_width], Role::Matrix));
+            all.push((name::bias(&output), vec![1], Role::RouterBias));
         }
-        norm(&mut all, block_name(block, "norm1"));
-        norm(&mut all, block_name(block, "norm2"));
+        norm(&mut all, &part(name::NORM1));
+        norm(&mut all, &part(name::NORM2));
         let matrices = [
-            ("query", width, width, Role::Matrix),
-            ("key_value", shape.key_value_rows(), width, Role::Matrix),
-            ("output", width, width, Role::Residual),
-            ("up", shape.up_rows(), width, Role::Matrix),
-            ("down", width, mlp_width, Role::Residual),
+            (name::QUERY, width, width, Role::Matrix),
+            (name::KEY_VALUE, shape.key_value_rows(), width, Role::Matrix),
+            (name::OUTPUT, width, width, Role::Residual),
+            (name::UP, shape.up_rows(), width, Role::Matrix),
+            (name::DOWN, width, mlp_width, Role::Residual),
         ];
-        for (name, rows, columns, role) in matrices {
-            all.push((block_name(block, &format!("{name}.weight")), vec![rows, columns], role));
+        for (layer, rows, columns, role) in matrices {
+            all.push((name::weight(&part(layer)), vec![rows, columns], role));
             if bias {
-                all.push((block_name(block, &format!("{name}.bias")), vec![rows], Role::Bias));
+                all.push((name::bias(&part(layer)), vec![rows], Role::Bias));
             }
         }
     }
-    norm(&mut all, "final_norm".into());
+    norm(&mut all, name::FINAL_NORM);
     if !shape.variants.tied_head {
-        all.push(("head.weight".into(), vec![vocabulary, width], Role::Embedding));
+        all.push((name::weight(name::HEAD), vec![vocabulary, width], Role::Embedding));
     }
     all
 }
@@ -150,34 +202,37 @@ pub fn check(tensors: &Tensors, shape: &Shape) -> Result<(), CheckpointError> {
 /// As [`check`].
 pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, CheckpointError> {
     check(tensors, shape)?;
-    let values = |name: &str| tensors.get(name).map(|(_, values)| values.clone());
-    // Every name below was checked.
-    let present = |name: String| values(&name).unwrap_or_default();
-    let linear = |name: String| {
-        let (dims, weight) = tensors.get(&format!("{name}.weight")).cloned().unwrap_or_default();
-        LinearTensors { rows: dims[0], columns: dims[1], weight, bias: values(&format!("{name}.bias")) }
+    let values = |parameter: &str| tensors.get(parameter).map(|(_, values)| values.clone());
+    // Every parameter below was checked.
+    let present = |parameter: String| values(&parameter).unwrap_or_default();
+    let linear = |layer: &str| {
+        let (dims, weight) = tensors.get(&name::weight(layer)).cloned().unwrap_or_default();
+        LinearTensors { rows: dims[0], columns: dims[1], weight, bias: values(&name::bias(layer)) }
     };
-    let norm = |name: String| NormTensors { weight: present(format!("{name}.weight")), bias: values(&format!("{name}.bias")) };
-    let block = |block: usize| BlockTensors {
-        router: (block > 0 && shape.routers() > 0).then(|| RouterTensors {
-            hidden: linear(block_name(block, "router.hidden")),
-            output: present(block_name(block, "router.output.weight")),
-            output_bias: present(block_name(block, "router.output.bias"))[0],
-        }),
-        norm1: norm(block_name(block, "norm1")),
-        query: linear(block_name(block, "query")),
-        key_value: linear(block_name(block, "key_value")),
-        output: linear(block_name(block, "output")),
-        norm2: norm(block_name(block, "norm2")),
-        up: linear(block_name(block, "up")),
-        down: linear(block_name(block, "down")),
+    let norm = |layer: &str| NormTensors { weight: present(name::weight(layer)), bias: values(&name::bias(layer)) };
+    let block = |block: usize| {
+        let part = |part: &str| name::block(block, part);
+        BlockTensors {
+            router: (block > 0 && shape.routers() > 0).then(|| RouterTensors {
+                hidden: linear(&part(name::ROUTER_HIDDEN)),
+                output: present(name::weight(&part(name::ROUTER_OUTPUT))),
+                output_bias: present(name::bias(&part(name::ROUTER_OUTPUT)))[0],
+            }),
+            norm1: norm(&part(name::NORM1)),
+            query: linear(&part(name::QUERY)),
+            key_value: linear(&part(name::KEY_VALUE)),
+            output: linear(&part(name::OUTPUT)),
+            norm2: norm(&part(name::NORM2)),
+            up: linear(&part(name::UP)),
+            down: linear(&part(name::DOWN)),
+        }
     };
     Ok(ModelTensors {
-        embedding: linear("embedding".into()),
-        position: values("position.weight"),
+        embedding: linear(name::EMBEDDING),
+        position: values(&name::weight(name::POSITION)),
         blocks: (0..shape.blocks).map(block).collect(),
-        final_norm: norm("final_norm".into()),
-        head: (!shape.variants.tied_head).then(|| linear("head".into())),
+        final_norm: norm(name::FINAL_NORM),
+        head: (!shape.variants.tied_head).then(|| linear(name::HEAD)),
     })
 }
 

@@ -19,6 +19,17 @@ pub enum ExportError {
         /// Its block.
         block: usize,
     },
+    /// A matrix has another shape than the header says.
+    Misshapen {
+        /// The tensor.
+        tensor: &'static str,
+        /// Its block.
+        block: usize,
+        /// `[rows, columns]` that the header asks for.
+        wanted: [usize; 2],
+        /// `[rows, columns]` of the model.
+        found: [usize; 2],
+    },
     /// A weight is infinite, NaN, or too large for f16.
     NotFinite {
         /// The tensor.
@@ -34,6 +45,9 @@ impl std::fmt::Display for ExportError {
             Self::Write(error) => error.fmt(f),
             Self::Missing { tensor, block } => {
                 write!(f, "the model has no {tensor} in block {block}, but its configuration asks for one")
+            }
+            Self::Misshapen { tensor, block, wanted, found } => {
+                write!(f, "{tensor} of block {block} has shape {found:?}, wanted {wanted:?}")
             }
             Self::NotFinite { tensor, block } => {
                 write!(
@@ -110,6 +124,10 @@ fn linear(
     matrix: &LinearTensors,
     (tensor, block): (&'static str, usize),
 ) -> Result<(), ExportError> {
+    let (wanted, found) = ([at.rows, at.columns], [matrix.rows, matrix.columns]);
+    if wanted != found {
+        return Err(ExportError::Misshapen { tensor, block, wanted, found });
+    }
     let not_finite = ExportError::NotFinite { tensor, block };
     match element {
         Element::Int8 => {

@@ -2,7 +2,7 @@
 //!
 //! Its results under hard routing are those of the runtime; only the arithmetic differs (everything is computed, then masked).
 
-use crate::checkpoint::Tensors;
+use crate::checkpoint::{Tensors, name};
 use crate::export::rotary_table;
 use crate::ops::activation::activate;
 use crate::ops::attention::Attention;
@@ -134,44 +134,42 @@ impl Model {
     /// # Errors
     /// A parameter is missing.
     pub fn new(shape: &Shape, parameters: &Parameters, blocks: usize) -> Result<Self> {
-        let find = |name: String| match parameters.0.get(&name) {
+        let find = |parameter: String| match parameters.0.get(&parameter) {
             Some(var) => Ok(var.as_tensor().clone()),
-            None => candle_core::bail!("no parameter {name}"),
+            None => candle_core::bail!("no parameter {parameter}"),
         };
-        let maybe = |name: String| parameters.0.get(&name).map(|var| var.as_tensor().clone());
-        let linear =
-            |name: String| Result::Ok(Linear { weight: find(format!("{name}.weight"))?, bias: maybe(format!("{name}.bias")) });
+        let maybe = |parameter: String| parameters.0.get(&parameter).map(|var| var.as_tensor().clone());
+        let linear = |layer: &str| Result::Ok(Linear { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)) });
         let centred = shape.variants.norm == Norm::LayerNorm;
-        let normalise = |name: String| {
-            Result::Ok(Normalise { weight: find(format!("{name}.weight"))?, bias: maybe(format!("{name}.bias")), centred })
-        };
+        let normalise =
+            |layer: &str| Result::Ok(Normalise { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), centred });
         let block = |index: usize| {
-            let name = |part: &str| format!("blocks.{index}.{part}");
+            let part = |part: &str| name::block(index, part);
             let router = if index > 0 && shape.routers() > 0 {
-                Some(Router { hidden: linear(name("router.hidden"))?, output: linear(name("router.output"))? })
+                Some(Router { hidden: linear(&part(name::ROUTER_HIDDEN))?, output: linear(&part(name::ROUTER_OUTPUT))? })
             } else {
                 None
             };
             Result::Ok(Block {
                 router,
-                norm1: normalise(name("norm1"))?,
-                query: linear(name("query"))?,
-                key_value: linear(name("key_value"))?,
-                output: linear(name("output"))?,
-                norm2: normalise(name("norm2"))?,
-                up: linear(name("up"))?,
-                down: linear(name("down"))?,
+                norm1: normalise(&part(name::NORM1))?,
+                query: linear(&part(name::QUERY))?,
+                key_value: linear(&part(name::KEY_VALUE))?,
+                output: linear(&part(name::OUTPUT))?,
+                norm2: normalise(&part(name::NORM2))?,
+                up: linear(&part(name::UP))?,
+                down: linear(&part(name::DOWN))?,
             })
         };
-        let embedding = find("embedding.weight".into())?;
-        let head = if shape.variants.tied_head { embedding.clone() } else { find("head.weight".into())? };
+        let embedding = find(name::weight(name::EMBEDDING))?;
+        let head = if shape.variants.tied_head { embedding.clone() } else { find(name::weight(name::HEAD))? };
         let rotary = shape.variants.position == Position::Rotary;
         Ok(Self {
             shape: *shape,
-            position: if rotary { None } else { Some(find("position.weight".into())?) },
+            position: if rotary { None } else { Some(find(name::weight(name::POSITION))?) },
             turns: rotary.then(|| Arc::new(rotary_table(shape.context, shape.head_dim))),
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
-            final_norm: normalise("final_norm".into())?,
+            final_norm: normalise(name::FINAL_NORM)?,
             embedding,
             head,
         })

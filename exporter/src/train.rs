@@ -1,5 +1,6 @@
 //! Training: the stages of a recipe, one after another, resumable at any checkpoint.
 
+use crate::checkpoint::name::{is_in_blocks, is_router};
 use crate::checkpoint::{self, Role, Tensors, parameters};
 use crate::checkpoint_folder::CALIBRATION_FILE;
 use crate::config::Config;
@@ -120,7 +121,7 @@ fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
             Role::Embedding => 0.02 * normal(&mut random),
             Role::Matrix => fan_in * normal(&mut random),
             Role::Residual => {
-                let added = (grown_from..shape.blocks).any(|block| name.starts_with(&format!("blocks.{block}.")));
+                let added = is_in_blocks(name, grown_from..shape.blocks);
                 fan_in / depth * if added { GROWN_SCALE } else { 1.0 } * normal(&mut random)
             }
             Role::Gain => 1.0,
@@ -203,10 +204,10 @@ impl Run<'_> {
 
     /// Names and roles of what a stage trains.
     fn trained(&self, stage: &Stage, blocks: usize) -> Vec<(String, Role)> {
-        let unused = |name: &str| (blocks..self.shape.blocks).any(|block| name.starts_with(&format!("blocks.{block}.")));
+        let unused = |name: &str| is_in_blocks(name, blocks..self.shape.blocks);
         let wanted = |name: &str| match stage.kind {
-            Kind::Trunk => !name.contains(".router."),
-            Kind::Routers => name.contains(".router."),
+            Kind::Trunk => !is_router(name),
+            Kind::Routers => is_router(name),
             Kind::Soft => true,
         };
         let all = parameters(&self.shape).into_iter();

@@ -65,11 +65,11 @@ impl Collector {
     fn keep(&mut self, record: &Record<'_>, token: &mut impl FnMut(&[u8], u32)) -> Result<(), RecordError> {
         let answer = &mut self.answer;
         match *record {
-            Record::Ready { protocol, arena_bytes, blocks, boot_cycles, .. } => {
+            Record::Ready { protocol, arena_bytes, blocks, .. } => {
                 if protocol != PROTOCOL {
                     return Err(RecordError::Protocol { wanted: PROTOCOL, found: protocol });
                 }
-                (answer.blocks, answer.arena, answer.boot_cycles) = (u32::from(blocks), arena_bytes, boot_cycles);
+                (answer.blocks, answer.arena) = (u32::from(blocks), arena_bytes);
             }
             Record::Prompt { active, .. } => {
                 // A token of a byte alphabet is one byte of the prompt.

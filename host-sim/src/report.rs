@@ -23,8 +23,6 @@ pub struct Answer {
     pub blocks: u32,
     /// Arena bytes.
     pub arena: u32,
-    /// Cycles to the point where the model was ready.
-    pub boot_cycles: u64,
     /// Depth masks of the prompt's tokens.
     pub prompt: Vec<u32>,
     /// Cycles for the prompt.
