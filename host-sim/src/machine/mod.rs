@@ -16,6 +16,8 @@ mod exception;
 mod execute;
 mod fault;
 mod op;
+#[allow(dead_code)] // the pipeline models that read it come next
+mod op_registers;
 mod system_registers;
 #[cfg(test)]
 mod tests;
