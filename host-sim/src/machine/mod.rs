@@ -14,6 +14,8 @@ pub mod cycles;
 mod decode;
 mod exception;
 mod execute;
+#[allow(dead_code)] // until cores choose
+mod extension;
 mod fault;
 mod op;
 #[allow(dead_code)] // the pipeline models that read it come next
