@@ -1,17 +1,15 @@
-//! The emulated board: its memory map, and one image with one model on it. The map is that of QEMU's `mps2-an386`, cut to the sizes of
-//! an nRF52840-class chip; `firmware/memory.x` is its other half.
+//! The emulated board: a machine with an image on it, and the conversation between the guest and the host until it ends.
 
 use crate::image::Image;
 use crate::log::{Log, LogTable};
-use crate::machine::{Machine, RegionKind, RegionSpec, Stop};
+use crate::machine::{Machine, Stop};
+use crate::memory_map::MemoryMap;
 use crate::rtt::Rtt;
 use crate::semihosting::{self, Call};
+use std::fmt;
 use std::ops::Range;
+use std::time::Instant;
 
-/// Flash: code first, then the model's own region, whose borders are the image's symbols `_model_start` and `_model_end`.
-pub const FLASH: Range<u32> = 0x0000_0000..0x0010_0000;
-/// Main memory.
-pub const RAM: Range<u32> = 0x2000_0000..0x2004_0000;
 /// Instructions between two looks at the guest's channels. The guest's behaviour does not depend on it unless a channel is full.
 const SLICE: u64 = 50_000;
 /// Instructions that a guest has to end after a fault: plenty for its report, and no long wait for a handler that is an endless loop.
@@ -62,23 +60,83 @@ impl std::error::Error for BoardError {}
 /// What the guest does, as it does it.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A line of its log.
+    /// A line of its log: what it sends through RTT's up channel 0, decoded by the image's defmt tables.
     Log(&'a str),
-    /// Bytes of its record channel.
-    Records(&'a [u8]),
+    /// Bytes of one of RTT's up channels: 1 are the firmware's records, 0 is text where the image has no defmt.
+    Channel(u32, &'a [u8]),
     /// Console text by semihosting.
     Console(&'a [u8]),
 }
 
 /// How the guest ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It exited with this code.
     Exit(i32),
-    /// It sleeps or runs without end.
-    Stuck(&'static str),
-    /// It locked up in a fault.
-    Lockup,
+    /// It reached a breakpoint that is no semihosting call.
+    Breakpoint(u8),
+    /// It sleeps, and nothing can wake it.
+    Asleep,
+    /// It asked for a reset.
+    Reset,
+    /// A fault without a way out: the core locked up, or the handler runs without end.
+    Fault,
+    /// It used up its instructions.
+    MaxInstructions,
+    /// It used up its cycles.
+    MaxCycles,
+    /// It used up the host's time.
+    Timeout,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(code) => write!(f, "it exited with code {code}"),
+            Self::Breakpoint(imm) => write!(f, "breakpoint {imm:#x}"),
+            Self::Asleep => f.write_str("asleep with nothing to wake it"),
+            Self::Reset => f.write_str("reset requested"),
+            Self::Fault => f.write_str("locked up in a fault"),
+            Self::MaxInstructions => f.write_str("instruction limit reached"),
+            Self::MaxCycles => f.write_str("cycle limit reached"),
+            Self::Timeout => f.write_str("time limit reached"),
+        }
+    }
+}
+
+/// When a guest is stopped that does not end by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// After this many instructions since reset.
+    pub instructions: u64,
+    /// After this many cycles since reset, give or take the instruction that reaches it.
+    pub cycles: u64,
+    /// At this moment of the host's time.
+    pub deadline: Option<Instant>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { instructions: u64::MAX, cycles: u64::MAX, deadline: None }
+    }
+}
+
+impl Limits {
+    /// How many instructions may run until the next look, or which limit is reached.
+    fn next_slice(&self, machine: &Machine) -> Result<u64, End> {
+        let (instructions, cycles) = (machine.instructions(), machine.cycles());
+        if instructions >= self.instructions {
+            return Err(End::MaxInstructions);
+        }
+        if cycles >= self.cycles {
+            return Err(End::MaxCycles);
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(End::Timeout);
+        }
+        // Few instructions take less than a cycle, so this comes close to the limit from below.
+        Ok(SLICE.min(self.instructions - instructions).min(self.cycles - cycles))
+    }
 }
 
 /// The flash region that an image keeps for its model.
@@ -95,29 +153,48 @@ pub struct Board {
 }
 
 impl Board {
-    /// Places `image` and `model` (may be empty) and resets the core, with a debugger attached.
+    /// The board of the project's firmware with `image` and `model` (may be empty) on it.
     ///
     /// # Errors
     /// [`BoardError`].
     pub fn new(image: &Image, model: &[u8]) -> Result<Self, BoardError> {
-        let region = |range: &Range<u32>, kind| RegionSpec { base: range.start, size: range.end - range.start, kind };
-        let mut machine = Machine::new(&[region(&FLASH, RegionKind::Flash), region(&RAM, RegionKind::Ram)]);
-        for segment in &image.segments {
+        let map = MemoryMap::firmware();
+        let mut board = Self::assemble(Machine::new(&map.regions), &map, image)?;
+        board.place_model(image, model)?;
+        Ok(board)
+    }
+
+    /// Places `image` into the memory of `machine`, which was made with the regions of `map`, and resets the core, with a debugger
+    /// attached.
+    ///
+    /// # Errors
+    /// [`BoardError::Segment`].
+    pub fn assemble(mut machine: Machine, map: &MemoryMap, image: &Image) -> Result<Self, BoardError> {
+        for segment in image.segments.iter().filter(|segment| !segment.bytes.is_empty()) {
             let (address, bytes) = (segment.address, segment.bytes.len());
             machine.load(address, &segment.bytes).map_err(|_| BoardError::Segment { address, bytes })?;
         }
-        if !model.is_empty() {
-            let place = model_region(image).ok_or(BoardError::NoModelRegion)?;
-            let too_large = BoardError::ModelTooLarge { region: place.len(), found: model.len() };
-            if model.len() > place.len() {
-                return Err(too_large);
-            }
-            machine.load(place.start, model).map_err(|_| too_large)?;
-        }
+        machine.set_vector_table(map.vector_table);
         machine.set_debugger_attached(true);
         machine.reset();
         let initial_stack = machine.register(13);
         Ok(Self { machine, initial_stack, rtt: image.symbol("_SEGGER_RTT").map(Rtt::new) })
+    }
+
+    /// Puts a model into the image's model region; an empty one leaves it as it is.
+    ///
+    /// # Errors
+    /// [`BoardError`].
+    pub fn place_model(&mut self, image: &Image, model: &[u8]) -> Result<(), BoardError> {
+        if model.is_empty() {
+            return Ok(());
+        }
+        let place = model_region(image).ok_or(BoardError::NoModelRegion)?;
+        let too_large = BoardError::ModelTooLarge { region: place.len(), found: model.len() };
+        if model.len() > place.len() {
+            return Err(too_large);
+        }
+        self.machine.load(place.start, model).map_err(|_| too_large)
     }
 
     /// Runs to the end, sending `input` to the guest's first down channel as it takes it. `max_instructions` stops a runaway guest.
@@ -127,21 +204,41 @@ impl Board {
     pub fn run(
         &mut self,
         image: &Image,
-        mut input: &[u8],
+        input: &[u8],
         max_instructions: u64,
+        event: &mut dyn FnMut(Event<'_>),
+    ) -> anyhow::Result<End> {
+        let limits = Limits { instructions: max_instructions, ..Limits::default() };
+        self.run_by(&mut |machine, instructions| machine.run(instructions), image, input, &limits, event)
+    }
+
+    /// The same with other limits, where `step` runs the machine for at most so many instructions: to observe them, say.
+    ///
+    /// # Errors
+    /// An image whose log cannot be decoded.
+    pub fn run_by(
+        &mut self,
+        step: &mut dyn FnMut(&mut Machine, u64) -> Stop,
+        image: &Image,
+        mut input: &[u8],
+        limits: &Limits,
         event: &mut dyn FnMut(Event<'_>),
     ) -> anyhow::Result<End> {
         let table = LogTable::new(image)?;
         let mut log = table.decoder();
-        let mut last = max_instructions;
+        // Since when, in instructions, the guest has been in the handler of a fault.
+        let mut in_fault = None;
         loop {
-            let stop = self.machine.run(SLICE);
-            let end = match stop {
+            let slice = match limits.next_slice(&self.machine) {
+                Ok(slice) => slice,
+                Err(end) => return Ok(end),
+            };
+            let end = match step(&mut self.machine, slice) {
                 Stop::Budget => {
-                    if last == max_instructions && self.machine.first_fault().is_some() {
-                        last = last.min(self.machine.instructions() + AFTER_FAULT);
-                    }
-                    (self.machine.instructions() >= last).then_some(End::Stuck("instruction limit reached"))
+                    let now = self.machine.instructions();
+                    let since = self.handles_fault().then(|| in_fault.unwrap_or(now));
+                    in_fault = since;
+                    since.is_some_and(|since| now >= since + AFTER_FAULT).then_some(End::Fault)
                 }
                 Stop::Breakpoint { imm: 0xab } => {
                     let call = semihosting::serve(&mut self.machine);
@@ -155,10 +252,10 @@ impl Board {
                         Call::Done => None,
                     }
                 }
-                Stop::Breakpoint { .. } => Some(End::Stuck("breakpoint")),
-                Stop::Sleep => Some(End::Stuck("asleep with nothing to wake it")),
-                Stop::ResetRequested => Some(End::Stuck("reset requested")),
-                Stop::Lockup(_) => Some(End::Lockup),
+                Stop::Breakpoint { imm } => Some(End::Breakpoint(imm)),
+                Stop::Sleep => Some(End::Asleep),
+                Stop::ResetRequested => Some(End::Reset),
+                Stop::Lockup(_) => Some(End::Fault),
             };
             self.exchange(&mut log, &mut input, event);
             if let Some(end) = end {
@@ -167,19 +264,29 @@ impl Board {
         }
     }
 
-    /// Moves bytes between the guest's channels and the host: up 0 is the log, up 1 the records, down 0 the requests.
+    /// Whether the guest is in the handler of a fault that the machine raised.
+    pub fn handles_fault(&self) -> bool {
+        // Exceptions 3 to 6: HardFault, MemManage, BusFault, UsageFault.
+        self.machine.first_fault().is_some() && matches!(self.machine.xpsr() & 0x1FF, 3..=6)
+    }
+
+    /// Moves bytes between the guest's channels and the host: up 0 is the log, down 0 the requests.
     fn exchange(&mut self, log: &mut Log<'_>, input: &mut &[u8], event: &mut dyn FnMut(Event<'_>)) {
         let Some(rtt) = self.rtt else { return };
         let mut bytes = Vec::new();
-        rtt.read_up(&mut self.machine, 0, &mut bytes);
-        log.receive(&bytes, |line| event(Event::Log(line)));
-        bytes.clear();
-        rtt.read_up(&mut self.machine, 1, &mut bytes);
-        if !bytes.is_empty() {
-            event(Event::Records(&bytes));
+        for channel in 0..rtt.up_channels(&self.machine) {
+            bytes.clear();
+            rtt.read_up(&mut self.machine, channel, &mut bytes);
+            if channel == 0 && log.decodes() {
+                log.receive(&bytes, |line| event(Event::Log(line)));
+            } else if !bytes.is_empty() {
+                event(Event::Channel(channel, &bytes));
+            }
         }
-        let sent = rtt.write_down(&mut self.machine, 0, input);
-        *input = &input[sent..];
+        if !input.is_empty() {
+            let sent = rtt.write_down(&mut self.machine, 0, input);
+            *input = &input[sent..];
+        }
     }
 
     /// The most stack that was ever in use, in bytes.

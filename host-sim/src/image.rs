@@ -1,17 +1,42 @@
-//! A firmware image: an ELF file for a Cortex-M, judged before anything of it is executed.
+//! An image: an ELF file for an Arm core, judged before anything of it is executed.
 
-use object::elf::{EM_ARM, FileHeader32, PT_LOAD};
+use crate::attributes::{self, Attributes};
+use object::elf::{EM_ARM, FileHeader32, PF_W, PT_LOAD, SHF_ALLOC};
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::{Endianness, Object, ObjectSection, ObjectSymbol, SymbolKind};
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, SymbolKind};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Largest file that is read: debug information of a large program takes some tens of megabytes.
+const MAX_FILE: u64 = 256 << 20;
+/// Most bytes of symbol names in all: a small file can name one long text many times.
+const MAX_NAMES: usize = 64 << 20;
+/// Longest name that is demangled, for the same reason.
+const MAX_DEMANGLED: usize = 4096;
+/// How far a function reaches whose size is not known.
+const SIZELESS: u32 = 0x1000;
+
+/// What is wrong with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentFault {
+    /// The file ends before its contents do.
+    OutsideFile,
+    /// It has more contents than memory.
+    LargerThanItsMemory,
+    /// It does not end within 32 bits of address.
+    OutsideAddresses,
+    /// Its contents lie on those of another.
+    Overlap,
+}
 
 /// Why a file is not an image for this core.
 #[derive(Debug)]
 pub enum ImageError {
     /// The file cannot be read.
     Read(PathBuf, std::io::Error),
-    /// Not a 32-bit little-endian ELF, or a malformed one.
+    /// Not a 32-bit ELF, or a malformed one.
     Malformed(PathBuf, object::Error),
     /// For another machine.
     Machine {
@@ -20,12 +45,20 @@ pub enum ImageError {
         /// `e_machine` as found; Arm is 40.
         found: u16,
     },
-    /// For another Arm architecture than the M profile that this core executes.
-    Architecture {
+    /// Big-endian.
+    BigEndian(PathBuf),
+    /// The file, or what its symbols unfold to, is larger than any sane image.
+    TooLarge(PathBuf),
+    /// A segment that cannot be placed.
+    Segment {
         /// The file.
         path: PathBuf,
-        /// `Tag_CPU_arch` as found; Armv6-M is 11, Armv7-M is 10, Armv7E-M is 13.
-        found: u64,
+        /// Load address of the segment.
+        address: u32,
+        /// Bytes of its contents.
+        bytes: u32,
+        /// Why not.
+        fault: SegmentFault,
     },
     /// No loadable segment.
     Empty(PathBuf),
@@ -47,11 +80,22 @@ impl std::fmt::Display for ImageError {
                 "{} is for ELF machine {found}, not for Arm (40): build it for thumbv7em-none-eabihf with firmware/build-image",
                 path.display()
             ),
-            Self::Architecture { path, found } => write!(
-                f,
-                "{} is for Arm architecture {found}, which a Cortex-M4 does not execute: build it for thumbv7em-none-eabihf",
-                path.display()
-            ),
+            Self::BigEndian(path) => {
+                write!(f, "{} is big-endian, these cores are little-endian: build it without -mbig-endian", path.display())
+            }
+            Self::TooLarge(path) => {
+                let (file, names) = (MAX_FILE >> 20, MAX_NAMES >> 20);
+                write!(f, "{} has more than {file} MiB, or {names} MiB of symbol names: strip it", path.display())
+            }
+            Self::Segment { path, address, bytes, fault } => {
+                let fault = match fault {
+                    SegmentFault::OutsideFile => "ends behind the end of the file: copy or link it again",
+                    SegmentFault::LargerThanItsMemory => "is larger than the memory it reserves: link it again",
+                    SegmentFault::OutsideAddresses => "ends above 4 GiB: check the linker script",
+                    SegmentFault::Overlap => "overlaps another: check the linker script",
+                };
+                write!(f, "{}: the segment of {bytes} bytes at {address:#010x} {fault}", path.display())
+            }
             Self::Empty(path) => write!(f, "{} has no loadable segment", path.display()),
         }
     }
@@ -59,22 +103,32 @@ impl std::fmt::Display for ImageError {
 
 impl std::error::Error for ImageError {}
 
-/// One run of bytes to place before reset.
+/// One loadable segment.
 #[derive(Clone, Debug)]
 pub struct Segment {
     /// Load (physical) address.
     pub address: u32,
-    /// Its bytes.
+    /// Bytes to place there before reset; none where the segment only reserves memory.
     pub bytes: Vec<u8>,
+    /// Where the program expects it when it runs (virtual address).
+    pub runs_at: u32,
+    /// Bytes it takes there: those of the file, and those that start-up code clears.
+    pub memory_bytes: u32,
+    /// Whether the program writes to it.
+    pub writable: bool,
 }
 
 /// A parsed image.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// The whole file, for the log decoder.
+    /// The whole file, for whoever reads its debug information.
     pub elf: Vec<u8>,
-    /// What to load.
+    /// What to load, in the order of the file.
     pub segments: Vec<Segment>,
+    /// The lowest address with contents to load: where the vector table lies unless a symbol says otherwise.
+    pub lowest: u32,
+    /// What the image was built for, if it says so. Whether a core executes that is the caller's business.
+    pub attributes: Option<Attributes>,
     symbols: BTreeMap<String, u32>,
     functions: BTreeMap<u32, (u32, String)>,
 }
@@ -85,7 +139,10 @@ impl Image {
     /// # Errors
     /// [`ImageError`].
     pub fn read(path: &Path) -> Result<Self, ImageError> {
-        let elf = std::fs::read(path).map_err(|error| ImageError::Read(path.into(), error))?;
+        let mut elf = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut elf))
+            .map_err(|error| ImageError::Read(path.into(), error))?;
         Self::parse(path, elf)
     }
 
@@ -94,40 +151,63 @@ impl Image {
     /// # Errors
     /// [`ImageError`].
     pub fn parse(path: &Path, elf: Vec<u8>) -> Result<Self, ImageError> {
+        if elf.len() as u64 > MAX_FILE {
+            return Err(ImageError::TooLarge(path.into()));
+        }
         let malformed = |error| ImageError::Malformed(path.into(), error);
         let header = FileHeader32::<Endianness>::parse(elf.as_slice()).map_err(malformed)?;
         let endian = header.endian().map_err(malformed)?;
+        if endian == Endianness::Big {
+            return Err(ImageError::BigEndian(path.into()));
+        }
         let machine = header.e_machine(endian);
         if machine != EM_ARM {
             return Err(ImageError::Machine { path: path.into(), found: machine.0 });
         }
         let file = object::read::elf::ElfFile32::<Endianness>::parse(elf.as_slice()).map_err(malformed)?;
-        if let Some((found, profile)) = architecture(&file)
-            && !([10, 11, 12, 13].contains(&found) && profile == u64::from(b'M'))
-        {
-            return Err(ImageError::Architecture { path: path.into(), found });
-        }
         let mut segments = Vec::new();
         for program in header.program_headers(endian, elf.as_slice()).map_err(malformed)? {
-            if program.p_type(endian) == PT_LOAD && program.p_filesz(endian) > 0 {
-                let bytes = program.data(endian, elf.as_slice()).map_err(|()| malformed_segment(path))?;
-                segments.push(Segment { address: program.p_paddr(endian), bytes: bytes.to_vec() });
+            if program.p_type(endian) != PT_LOAD || program.p_memsz(endian).max(program.p_filesz(endian)) == 0 {
+                continue;
             }
+            let segment = |fault| {
+                let (address, bytes) = (program.p_paddr(endian), program.p_filesz(endian));
+                ImageError::Segment { path: path.into(), address, bytes, fault }
+            };
+            let bytes = program.data(endian, elf.as_slice()).map_err(|()| segment(SegmentFault::OutsideFile))?;
+            let (address, memory_bytes) = (program.p_paddr(endian), program.p_memsz(endian));
+            if (bytes.len() as u64) > u64::from(memory_bytes) {
+                return Err(segment(SegmentFault::LargerThanItsMemory));
+            }
+            let runs_at = program.p_vaddr(endian);
+            if u64::from(address.max(runs_at)) + u64::from(memory_bytes) > 1 << 32 {
+                return Err(segment(SegmentFault::OutsideAddresses));
+            }
+            let writable = program.p_flags(endian).0 & PF_W.0 != 0;
+            segments.push(Segment { address, bytes: bytes.to_vec(), runs_at, memory_bytes, writable });
         }
-        if segments.is_empty() {
-            return Err(ImageError::Empty(path.into()));
+        let lowest = lowest_contents(&file, &segments).ok_or_else(|| ImageError::Empty(path.into()))?;
+        if let Some(segment) = overlapping(&segments) {
+            let (address, bytes) = (segment.address, segment.bytes.len() as u32);
+            return Err(ImageError::Segment { path: path.into(), address, bytes, fault: SegmentFault::Overlap });
         }
         let mut symbols = BTreeMap::new();
         let mut functions = BTreeMap::new();
+        let mut names = 0;
         for symbol in file.symbols() {
-            let (Ok(name), address) = (symbol.name(), symbol.address() as u32) else { continue };
-            if symbol.kind() == SymbolKind::Text {
+            let (name, address) = (symbol.name().map_err(malformed)?, symbol.address() as u32);
+            names += name.len();
+            if names > MAX_NAMES {
+                return Err(ImageError::TooLarge(path.into()));
+            }
+            if symbol.kind() == SymbolKind::Text && name.len() <= MAX_DEMANGLED {
                 let readable = format!("{:#}", rustc_demangle::demangle(name));
                 functions.insert(address & !1, (symbol.size() as u32, readable));
             }
             symbols.insert(name.to_owned(), address);
         }
-        Ok(Self { segments, symbols, functions, elf })
+        let attributes = attributes::read(&file);
+        Ok(Self { segments, lowest, attributes, symbols, functions, elf })
     }
 
     /// The address of a symbol.
@@ -135,14 +215,24 @@ impl Image {
         self.symbols.get(name).copied()
     }
 
+    /// A word of the contents, by load address.
+    pub fn word(&self, address: u32) -> Option<u32> {
+        self.segments.iter().find_map(|segment| {
+            let bytes = segment.bytes.get(address.checked_sub(segment.address)? as usize..)?;
+            bytes.first_chunk().map(|word| u32::from_le_bytes(*word))
+        })
+    }
+
+    /// The function that holds an address: its name and the offset into it. Functions without a size, as of assembly, reach to the next.
+    pub fn function(&self, address: u32) -> Option<(&str, u32)> {
+        let (start, (size, name)) = self.functions.range(..=address & !1).next_back()?;
+        let offset = (address & !1) - start;
+        (offset < if *size == 0 { SIZELESS } else { (*size).max(2) }).then_some((name, offset))
+    }
+
     /// The function that holds an address, with the offset into it: `fathom::block::activate+0x1c`, or `?`.
     pub fn place(&self, address: u32) -> String {
-        match self.functions.range(..=address & !1).next_back() {
-            Some((start, (size, name))) if address & !1 < start + (*size).max(2) => {
-                format!("{name}+{:#x}", (address & !1) - start)
-            }
-            _ => "?".into(),
-        }
+        self.function(address).map_or_else(|| "?".into(), |(name, offset)| format!("{name}+{offset:#x}"))
     }
 
     /// Bytes of the functions whose demangled name `wanted` takes.
@@ -156,54 +246,29 @@ impl Image {
     }
 }
 
-fn malformed_segment(path: &Path) -> ImageError {
-    let error = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "a segment lies outside the file");
-    ImageError::Read(path.into(), error)
+/// The lowest address with contents. The linker may let a segment begin with the headers of the file, so sections, where there are any,
+/// know better than segments.
+fn lowest_contents<'d>(file: &impl Object<'d>, segments: &[Segment]) -> Option<u32> {
+    let filled = || segments.iter().filter(|segment| !segment.bytes.is_empty());
+    let lowest_section = file
+        .sections()
+        .filter(|section| matches!(section.flags(), SectionFlags::Elf { sh_flags, .. } if sh_flags.0 & SHF_ALLOC.0 != 0))
+        .filter(|section| section.size() > 0 && section.kind() != SectionKind::UninitializedData)
+        .filter_map(|section| {
+            let address = section.address() as u32;
+            let holds = |segment: &&Segment| (address.wrapping_sub(segment.runs_at) as usize) < segment.bytes.len();
+            filled().find(holds).map(|segment| segment.address + (address - segment.runs_at))
+        })
+        .min();
+    lowest_section.or_else(|| filled().map(|segment| segment.address).min())
 }
 
-/// `Tag_CPU_arch` and `Tag_CPU_arch_profile` of `.ARM.attributes` (Addenda to the Arm ABI, IHI0045): `A`, then `aeabi`, then tag-value
-/// pairs in ascending order.
-fn architecture<'d>(file: &impl Object<'d>) -> Option<(u64, u64)> {
-    let section = file.section_by_name(".ARM.attributes")?;
-    let data = section.data().ok()?;
-    // 'A', u32 length, "aeabi\0", File tag (1), u32 length
-    let mut rest = data.get(1 + 4 + 6 + 1 + 4..)?;
-    let (mut architecture, mut profile) = (None, 0);
-    while let Some(tag) = leb128(&mut rest) {
-        match tag {
-            6 => architecture = Some(leb128(&mut rest)?),
-            7 => profile = leb128(&mut rest)?,
-            // Tags with strings: CPU_raw_name, CPU_name, compatibility's second part, and odd tags above 32.
-            4 | 5 => skip_string(&mut rest),
-            32 => {
-                leb128(&mut rest)?;
-                skip_string(&mut rest);
-            }
-            tag if tag > 32 && tag % 2 == 1 => skip_string(&mut rest),
-            _ => {
-                leb128(&mut rest)?;
-            }
-        }
-    }
-    Some((architecture?, profile))
-}
-
-fn leb128(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..63).step_by(7) {
-        let (byte, tail) = rest.split_first()?;
-        *rest = tail;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn skip_string(rest: &mut &[u8]) {
-    let end = rest.iter().position(|byte| *byte == 0).map_or(rest.len(), |end| end + 1);
-    *rest = &rest[end..];
+/// A segment whose contents would be placed on those of another.
+fn overlapping(segments: &[Segment]) -> Option<&Segment> {
+    let mut filled: Vec<&Segment> = segments.iter().filter(|segment| !segment.bytes.is_empty()).collect();
+    filled.sort_by_key(|segment| segment.address);
+    let over = |pair: &&[&Segment]| u64::from(pair[0].address) + pair[0].bytes.len() as u64 > u64::from(pair[1].address);
+    filled.windows(2).find(over).map(|pair| pair[1])
 }
 
 #[cfg(test)]

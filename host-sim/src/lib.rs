@@ -1,12 +1,14 @@
 //! A modelled Cortex-M that executes Fathom firmware images and counts their cycles.
 //!
-//! In the order of the data: an [`image`] and a model are placed on a [`board`], whose [`machine`] executes them; [`rtt`] and
+//! In the order of the data: an [`image`] and a model are placed by a [`memory_map`] on a [`board`], whose [`machine`] executes them; [`rtt`] and
 //! [`semihosting`] carry bytes out; [`log`] and [`answer`] decode them; [`stream`] shows the text, [`report`] the figures.
 #![forbid(unsafe_code)]
 
+pub mod attributes;
 pub mod firmware;
 pub mod image;
 pub mod machine;
+pub mod memory_map;
 
 pub mod rtt;
 pub mod semihosting;

@@ -28,6 +28,11 @@ pub struct Log<'t> {
 }
 
 impl Log<'_> {
+    /// Whether the image has a log to decode at all.
+    pub fn decodes(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// Takes bytes from the guest and calls `line` for each complete log line, level first.
     pub fn receive(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
         let Some(stream) = &mut self.stream else { return };

@@ -45,6 +45,11 @@ impl Rtt {
         (identifier == *IDENTIFIER && up <= MAX_CHANNELS && down <= MAX_CHANNELS).then_some((up, down))
     }
 
+    /// Up channels that the guest has, once it has initialised its block.
+    pub fn up_channels(&self, machine: &Machine) -> u32 {
+        self.counts(machine).map_or(0, |(up, _)| up)
+    }
+
     fn channel(&self, machine: &Machine, index: u32) -> Option<Channel> {
         let address = self.control_block + 24 + CHANNEL_BYTES * index;
         let field = |offset| word(machine, address + offset);

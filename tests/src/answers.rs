@@ -68,7 +68,7 @@ pub fn on_machine(image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
     let mut board = Board::new(&image, model).expect("image and model fit the board");
     let mut collector = Collector::default();
     let end = board.run(&image, &qemu::frame(request), LIMIT, &mut |event| {
-        if let fathom_host_sim::board::Event::Records(bytes) = event {
+        if let fathom_host_sim::board::Event::Channel(1, bytes) = event {
             collector.receive(bytes, |_, _| ()).expect("valid records");
         }
     });

@@ -3,8 +3,9 @@
 use fathom::format::record::Request;
 use fathom::format::{Cache, Element, Header, Mlp, Norm, Policy, Position};
 use fathom_host_sim::answer::Collector;
-use fathom_host_sim::board::{Board, BoardError, End, Event, FLASH, model_region};
+use fathom_host_sim::board::{Board, BoardError, End, Event, model_region};
 use fathom_host_sim::image::Image;
+use fathom_host_sim::memory_map::FLASH;
 use fathom_tests::answers::{image_path, on_host, on_machine, under_qemu};
 use fathom_tests::models::{header, random_blob, routed};
 use fathom_tests::qemu;
@@ -83,7 +84,7 @@ fn refusal(image: &Path, model: &[u8], input: &[u8]) -> String {
     let mut board = Board::new(&image, model).unwrap();
     let mut collector = Collector::default();
     let end = board.run(&image, input, 5_000_000_000, &mut |event| {
-        if let Event::Records(bytes) = event {
+        if let Event::Channel(1, bytes) = event {
             collector.receive(bytes, |_, _| ()).unwrap();
         }
     });

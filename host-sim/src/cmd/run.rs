@@ -1,10 +1,11 @@
 //! `host-sim run`: the firmware image answers a prompt on the modelled core.
 
 use crate::answer::Collector;
-use crate::board::{Board, End, Event, FLASH};
+use crate::board::{Board, End, Event};
+use crate::cmd::target::TargetOptions;
 use crate::firmware;
 use crate::image::Image;
-use crate::machine::cycles::cortex_m4;
+use crate::memory_map::{FLASH, MemoryMap};
 use crate::report::{Counters, Report};
 use crate::stream::Stream;
 use anyhow::{Context, Result, bail};
@@ -50,9 +51,6 @@ pub struct Cmd {
     /// Operating point of the model, 0 the cheapest [default: the model's]
     #[arg(long)]
     effort: Option<u8>,
-    /// Clock for tokens/s, such as 64MHz
-    #[arg(long, default_value = "64MHz", value_parser = parse_clock)]
-    clock: u64,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -62,20 +60,8 @@ pub struct Cmd {
     /// Do not show the firmware's log
     #[arg(long, short)]
     quiet: bool,
-}
-
-/// `64MHz`, `32.768kHz`, `1GHz` or plain hertz.
-fn parse_clock(text: &str) -> Result<u64, String> {
-    let lower = text.to_ascii_lowercase();
-    let (number, unit) = [("ghz", 1e9), ("mhz", 1e6), ("khz", 1e3), ("hz", 1.0)]
-        .iter()
-        .find_map(|(suffix, unit)| lower.strip_suffix(suffix).map(|number| (number.trim(), *unit)))
-        .unwrap_or((&lower, 1.0));
-    let hertz = number.parse::<f64>().map_err(|_| format!("{text} is not a frequency such as 64MHz"))? * unit;
-    if !(1.0..=1e12).contains(&hertz) {
-        return Err(format!("{text} is not between 1 Hz and 1000 GHz"));
-    }
-    Ok(hertz.round() as u64)
+    #[command(flatten)]
+    target: TargetOptions,
 }
 
 impl Cmd {
@@ -107,7 +93,10 @@ impl Cmd {
             None => firmware::build(&in_workspace("."))?,
         };
         let image = Image::read(&image_path)?;
-        let mut board = Board::new(&image, &model)?;
+        let (target, _) = self.target.resolve(&image)?;
+        let map = MemoryMap::firmware();
+        let mut board = Board::assemble(target.machine(&map.regions), &map, &image)?;
+        board.place_model(&image, &model)?;
         let (end, collector) = self.converse(&mut board, &image, &request)?;
 
         if let Some(fault) = board.describe_fault(&image) {
@@ -124,14 +113,13 @@ impl Cmd {
                 }
                 return Ok(code.clamp(1, 255) as u8);
             }
-            End::Stuck(why) => bail!("the guest stopped: {why}, at {}", image.place(board.machine.register(15))),
-            End::Lockup => bail!("the guest locked up at {}", image.place(board.machine.register(15))),
+            why => bail!("the guest stopped: {why}, at {}", image.place(board.machine.register(15))),
         }
         let counters = Counters {
             instructions: board.machine.instructions(),
             cycles: board.machine.cycles(),
-            clock_hz: self.clock,
-            cost_table: cortex_m4::VERSION,
+            clock_hz: target.clock_hz,
+            cost_table: target.cost_table,
             flash_code: image.bytes_in(FLASH),
             flash_model: model.len(),
             stack_peak: board.stack_peak(),
@@ -179,7 +167,8 @@ impl Cmd {
             Event::Console(bytes) => {
                 let _ = std::io::stderr().write_all(bytes); // a closed stderr is nobody's loss
             }
-            Event::Records(bytes) => {
+            Event::Channel(0 | 2.., _) => {} // not the firmware's
+            Event::Channel(1, bytes) => {
                 let blocks = collector.answer.blocks;
                 stream.set_blocks(blocks);
                 let mut shown = Ok(());
@@ -254,18 +243,4 @@ fn write_whole(path: &Path, report: &Report) -> Result<()> {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
     }
     written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks_have_units() {
-        assert_eq!(parse_clock("64MHz"), Ok(64_000_000));
-        assert_eq!(parse_clock("32.768 kHz"), Ok(32_768));
-        assert_eq!(parse_clock("24000000"), Ok(24_000_000));
-        assert!(parse_clock("fast").is_err());
-        assert!(parse_clock("-1MHz").is_err());
-    }
 }
