@@ -3,6 +3,8 @@
 //! Sums, products, quotients and roots of two f32 are computed in f64 and rounded to odd there; rounding that to 24 bits is exact in
 //! every rounding mode, because f64 has more than two bits to spare.
 
+use super::op::FloatRounding;
+
 pub(super) const INVALID: u32 = 1 << 0;
 pub(super) const DIVIDE_BY_ZERO: u32 = 1 << 1;
 pub(super) const OVERFLOW: u32 = 1 << 2;
@@ -25,6 +27,8 @@ pub(super) enum Rounding {
     Up,
     Down,
     Zero,
+    /// Nearest, ties away from zero; only to integers.
+    Away,
 }
 
 /// Mantissa bits and exponent range of a result.
@@ -71,6 +75,16 @@ fn is_infinite(bits: u32) -> bool {
 
 fn is_zero(bits: u32) -> bool {
     bits & !SIGN == 0
+}
+
+fn to_integer(value: f64, rounding: Rounding) -> f64 {
+    match rounding {
+        Rounding::Nearest => value.round_ties_even(),
+        Rounding::Up => value.ceil(),
+        Rounding::Down => value.floor(),
+        Rounding::Zero => value.trunc(),
+        Rounding::Away => value.round(),
+    }
 }
 
 fn wide(bits: u32) -> f64 {
@@ -134,6 +148,7 @@ impl Environment {
             Rounding::Up => rest != 0 && !negative,
             Rounding::Down => rest != 0 && negative,
             Rounding::Zero => false,
+            Rounding::Away => rest >= half,
         };
         if rest != 0 {
             self.flag(if tiny { INEXACT | UNDERFLOW } else { INEXACT });
@@ -146,7 +161,7 @@ impl Environment {
         }
         self.flag(OVERFLOW | INEXACT);
         let to_infinity = match rounding {
-            Rounding::Nearest => true,
+            Rounding::Nearest | Rounding::Away => true,
             Rounding::Up => !negative,
             Rounding::Down => negative,
             Rounding::Zero => false,
@@ -280,12 +295,7 @@ impl Environment {
             return 0;
         }
         let value = wide(a) * f64::from(1u32 << (fraction / 2)) * f64::from(1u32 << (fraction - fraction / 2));
-        let rounded = match rounding {
-            Rounding::Nearest => value.round_ties_even(),
-            Rounding::Up => value.ceil(),
-            Rounding::Down => value.floor(),
-            Rounding::Zero => value.trunc(),
-        };
+        let rounded = to_integer(value, rounding);
         let (low, high) = if signed { (-(1i64 << (size - 1)), (1i64 << (size - 1)) - 1) } else { (0, (1i64 << size) - 1) };
         let integer = (rounded as i64).clamp(low, high);
         if integer as f64 != rounded {
@@ -294,6 +304,47 @@ impl Environment {
             self.flag(INEXACT);
         }
         integer as u32
+    }
+
+    /// The mode that a rounding instruction names.
+    pub(super) fn rounding_of(&self, rounding: FloatRounding) -> Rounding {
+        match rounding {
+            FloatRounding::Away => Rounding::Away,
+            FloatRounding::Nearest => Rounding::Nearest,
+            FloatRounding::Up => Rounding::Up,
+            FloatRounding::Down => Rounding::Down,
+            FloatRounding::Zero => Rounding::Zero,
+            FloatRounding::Mode | FloatRounding::ModeExact => self.rounding(),
+        }
+    }
+
+    /// To an integral value in floating point; `exact` flags a result that differs.
+    pub(super) fn integral(&mut self, a: u32, rounding: Rounding, exact: bool) -> u32 {
+        let a = self.operand(a);
+        if let Some(nan) = self.nan(&[a]) {
+            return nan;
+        }
+        let rounded = (to_integer(wide(a), rounding) as f32).to_bits() & !SIGN | a & SIGN;
+        if exact && rounded != a {
+            self.flag(INEXACT);
+        }
+        rounded
+    }
+
+    /// The larger or smaller number; a quiet NaN yields to a number, and -0 is less than +0.
+    pub(super) fn extreme(&mut self, a: u32, b: u32, minimum: bool) -> u32 {
+        let (a, b) = (self.operand(a), self.operand(b));
+        let quiet = |bits| is_nan(bits) && !is_signalling(bits);
+        match (quiet(a), quiet(b)) {
+            (true, false) if !is_nan(b) => return b,
+            (false, true) if !is_nan(a) => return a,
+            _ => {}
+        }
+        if let Some(nan) = self.nan(&[a, b]) {
+            return nan;
+        }
+        let key = |bits: u32| if bits & SIGN != 0 { !bits } else { bits | SIGN };
+        if (key(a) < key(b)) == minimum { a } else { b }
     }
 
     /// From an integer with `fraction` fraction bits.

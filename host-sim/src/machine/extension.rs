@@ -73,6 +73,14 @@ impl Op {
     pub(super) fn extension(self, wide: bool) -> Extension {
         match self {
             Op::Undefined => Extension::Baseline,
+            Op::FloatSelect { .. } | Op::FloatExtreme { .. } | Op::FloatRound { .. } | Op::FloatToIntegerRounded { .. } => {
+                Extension::Float5
+            }
+            Op::LoadAcquire { .. }
+            | Op::StoreRelease { .. }
+            | Op::StoreReleaseExclusive { .. }
+            | Op::TestTarget { .. }
+            | Op::SecureGateway => Extension::V8,
             _ if self.is_float() => Extension::Float4,
             _ if self.is_dsp() => Extension::Dsp,
             Op::BranchLink { .. } | Op::ReadSpecial { .. } | Op::WriteSpecial { .. } | Op::Barrier | Op::InstructionBarrier => {
@@ -134,6 +142,10 @@ impl Op {
                 | Op::CoreToFloat { .. }
                 | Op::FloatPairToCore { .. }
                 | Op::CorePairToFloat { .. }
+                | Op::FloatSelect { .. }
+                | Op::FloatExtreme { .. }
+                | Op::FloatRound { .. }
+                | Op::FloatToIntegerRounded { .. }
                 | Op::ReadFloatStatus { .. }
                 | Op::WriteFloatStatus { .. }
         )
@@ -180,6 +192,12 @@ mod tests {
             (&[0xFB20, 0xF001], Extension::Dsp),      // smuad r0, r0, r1
             (&[0xFBE0, 0x1062], Extension::Dsp),      // umaal r1, r0, r0, r2
             (&[0xEE30, 0x0A00], Extension::Float4),   // vadd.f32 s0, s0, s0
+            (&[0xFE00, 0x0A00], Extension::Float5),   // vseleq.f32 s0, s0, s0
+            (&[0xFEBC, 0x0A40], Extension::Float5),   // vcvta.u32.f32 s0, s0
+            (&[0xEEB6, 0x0A40], Extension::Float5),   // vrintr.f32 s0, s0
+            (&[0xE8D0, 0x1FAF], Extension::V8),       // lda r1, [r0]
+            (&[0xE840, 0xF100], Extension::V8),       // tt r1, r0
+            (&[0xE840, 0x1200], Extension::Mainline), // strex r2, r1, [r0]
             (&[0xED90, 0x0A00], Extension::Float4),   // vldr s0, [r0]
         ] {
             assert_eq!(extension(code), wanted, "{code:04x?}");

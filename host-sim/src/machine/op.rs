@@ -109,6 +109,25 @@ pub(super) enum FloatUnary {
     Sqrt,
 }
 
+/// How a conversion or a rounding to an integral value rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FloatRounding {
+    /// To nearest, ties away from zero: VCVTA, VRINTA.
+    Away,
+    /// To nearest, ties to even: VCVTN, VRINTN.
+    Nearest,
+    /// Toward plus infinity: VCVTP, VRINTP.
+    Up,
+    /// Toward minus infinity: VCVTM, VRINTM.
+    Down,
+    /// Toward zero: VRINTZ.
+    Zero,
+    /// As FPSCR says: VRINTR.
+    Mode,
+    /// As FPSCR says, and inexact results are flagged: VRINTX.
+    ModeExact,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unary {
     Clz,
@@ -210,6 +229,10 @@ pub(super) enum Op {
     LoadExclusive { width: Width, rt: Reg, rn: Reg, offset: u16 },
     StoreExclusive { width: Width, rd: Reg, rt: Reg, rn: Reg, offset: u16 },
     ClearExclusive,
+    /// Load-acquire and store-release of Armv8-M; `exclusive` claims the address as LDREX does.
+    LoadAcquire { width: Width, exclusive: bool, rt: Reg, rn: Reg },
+    StoreRelease { width: Width, rt: Reg, rn: Reg },
+    StoreReleaseExclusive { width: Width, rd: Reg, rt: Reg, rn: Reg },
 
     // Branches; targets are absolute and even
     Branch { target: u32 },
@@ -235,6 +258,12 @@ pub(super) enum Op {
     SupervisorCall,
     Breakpoint { imm: u8 },
     Undefined,
+    /// An access to a coprocessor that no core here has.
+    Coprocessor { number: u8 },
+    /// TT, and TTT with `unprivileged`: what the memory protection unit allows at an address.
+    TestTarget { unprivileged: bool, rd: Reg, rn: Reg },
+    /// SG: does nothing where there is no security extension.
+    SecureGateway,
     ChangeState { disable: bool, primask: bool, faultmask: bool },
     ReadSpecial { rd: Reg, number: u8 },
     WriteSpecial { rn: Reg, number: u8, mask: u8 },
@@ -263,6 +292,14 @@ pub(super) enum Op {
     CoreToFloat { rt: Reg, sn: Reg },
     FloatPairToCore { rt: Reg, rt2: Reg, sm: Reg },
     CorePairToFloat { rt: Reg, rt2: Reg, sm: Reg },
+    /// VSEL: `sn` if the condition holds (0 EQ, 1 VS, 2 GE, 3 GT), else `sm`.
+    FloatSelect { condition: u8, sd: Reg, sn: Reg, sm: Reg },
+    /// VMAXNM, VMINNM.
+    FloatExtreme { minimum: bool, sd: Reg, sn: Reg, sm: Reg },
+    /// VRINTx.
+    FloatRound { rounding: FloatRounding, sd: Reg, sm: Reg },
+    /// VCVTA, VCVTN, VCVTP, VCVTM.
+    FloatToIntegerRounded { rounding: FloatRounding, signed: bool, sd: Reg, sm: Reg },
     /// To the flags when `rt` is 15.
     ReadFloatStatus { rt: Reg },
     WriteFloatStatus { rt: Reg },
@@ -303,6 +340,7 @@ impl Op {
                 | Op::SupervisorCall
                 | Op::Breakpoint { .. }
                 | Op::Undefined
+                | Op::Coprocessor { .. }
                 | Op::ChangeState { .. }
                 | Op::WriteSpecial { .. }
         ) || matches!(self, Op::LoadMultiple { list, .. } if list & 0x8000 != 0)

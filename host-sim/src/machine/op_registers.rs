@@ -134,7 +134,9 @@ impl Op {
             | Op::StoreHalfRegister { rt, .. }
             | Op::StoreByteRegister { rt, .. }
             | Op::StoreIndexed { rt, .. }
-            | Op::StoreExclusive { rt, .. } => one(rt).and(self.address_registers()),
+            | Op::StoreExclusive { rt, .. }
+            | Op::StoreRelease { rt, .. }
+            | Op::StoreReleaseExclusive { rt, .. } => one(rt).and(self.address_registers()),
             Op::StoreDual { rt, rt2, .. } => both(rt, rt2).and(self.address_registers()),
             Op::StoreMultiple { list, .. } => Registers::list(list).and(self.address_registers()),
             Op::FloatStore { sd, .. } => float(sd).and(self.address_registers()),
@@ -148,14 +150,18 @@ impl Op {
                 8 | 9 => one(13),
                 _ => Registers::NONE,
             },
-            Op::WriteSpecial { rn, .. } => one(rn),
+            Op::WriteSpecial { rn, .. } | Op::TestTarget { rn, .. } => one(rn),
 
             Op::Float { operation, sd, sn, sm } => {
                 let operands = float(sn).and(float(sm));
                 let whole = matches!(operation, FloatOp::Add | FloatOp::Sub | FloatOp::Mul | FloatOp::NegMul | FloatOp::Div);
                 operands.and(float(sd).when(!whole))
             }
+            Op::FloatExtreme { sn, sm, .. } => float(sn).and(float(sm)),
+            Op::FloatSelect { sn, sm, .. } => float(sn).and(float(sm)).and(Registers::FLAGS),
             Op::FloatUnary { sm, .. }
+            | Op::FloatRound { sm, .. }
+            | Op::FloatToIntegerRounded { sm, .. }
             | Op::FloatToInteger { sm, .. }
             | Op::IntegerToFloat { sm, .. }
             | Op::HalfToFloat { sm, .. } => float(sm),
@@ -202,6 +208,7 @@ impl Op {
             | Op::Select { rd, .. }
             | Op::PackHalves { rd, .. }
             | Op::AbsoluteDifferences { rd, .. }
+            | Op::TestTarget { rd, .. }
             | Op::ReadSpecial { rd, .. } => one(rd),
             Op::MovesImmediate { rd, .. }
             | Op::AddsImmediate { rd, .. }
@@ -236,13 +243,14 @@ impl Op {
             | Op::LoadSignedHalfRegister { rt, .. }
             | Op::LoadSignedByteRegister { rt, .. }
             | Op::LoadLiteral { rt, .. }
-            | Op::LoadExclusive { rt, .. } => one(rt),
+            | Op::LoadExclusive { rt, .. }
+            | Op::LoadAcquire { rt, .. } => one(rt),
             Op::LoadIndexed { rt, rn, .. } => both(rt, rn),
             Op::StoreIndexed { rn, .. } => one(rn),
             Op::LoadDual { rt, rt2, .. } => both(rt, rt2).and(self.written_base()),
             Op::LoadDualLiteral { rt, rt2, .. } => both(rt, rt2),
             Op::LoadMultiple { list, .. } => Registers::list(list).and(self.written_base()),
-            Op::StoreExclusive { rd, .. } => one(rd),
+            Op::StoreExclusive { rd, .. } | Op::StoreReleaseExclusive { rd, .. } => one(rd),
             Op::StoreDual { .. } | Op::StoreMultiple { .. } | Op::FloatStoreMultiple { .. } => self.written_base(),
 
             Op::Branch { .. } | Op::BranchIf { .. } | Op::BranchExchange { .. } | Op::CompareBranch { .. } => one(15),
@@ -265,6 +273,10 @@ impl Op {
             | Op::FixedToFloat { sd, .. }
             | Op::HalfToFloat { sd, .. }
             | Op::FloatToHalf { sd, .. }
+            | Op::FloatSelect { sd, .. }
+            | Op::FloatExtreme { sd, .. }
+            | Op::FloatRound { sd, .. }
+            | Op::FloatToIntegerRounded { sd, .. }
             | Op::FloatLoad { sd, .. }
             | Op::FloatLoadLiteral { sd, .. } => float(sd),
             Op::FloatCompare { .. } | Op::WriteFloatStatus { .. } => Registers::FLOAT_FLAGS,
@@ -301,6 +313,9 @@ impl Op {
             | Op::StoreMultiple { rn, .. }
             | Op::LoadExclusive { rn, .. }
             | Op::StoreExclusive { rn, .. }
+            | Op::LoadAcquire { rn, .. }
+            | Op::StoreRelease { rn, .. }
+            | Op::StoreReleaseExclusive { rn, .. }
             | Op::FloatLoad { rn, .. }
             | Op::FloatStore { rn, .. }
             | Op::FloatLoadDouble { rn, .. }
@@ -401,6 +416,12 @@ mod tests {
         ("vcmp.f32 s0, #0", 0xEEB5, 0x0A40, "s0", "fpscr", ""),
         ("vmrs apsr_nzcv, fpscr", 0xEEF1, 0xFA10, "fpscr", "flags", ""),
         ("vcvtb.f16.f32 s0, s1", 0xEEB3, 0x0A60, "s0 s1", "s0", ""),
+        ("vselge.f32 s0, s1, s2", 0xFE20, 0x0A81, "s1 s2 flags", "s0", ""),
+        ("vminnm.f32 s0, s1, s2", 0xFE80, 0x0AC1, "s1 s2", "s0", ""),
+        ("vcvtm.s32.f32 s0, s1", 0xFEBF, 0x0AE0, "s1", "s0", ""),
+        ("ldaex r0, [r4]", 0xE8D4, 0x0FEF, "r4", "r0", "r4"),
+        ("stlex r0, r1, [r4]", 0xE8C4, 0x1FE0, "r1 r4", "r0", "r4"),
+        ("tt r0, r1", 0xE841, 0xF000, "r1", "r0", ""),
         ("vldr s0, [r4]", 0xED94, 0x0A00, "r4", "s0", "r4"),
         ("vstr d0, [r4]", 0xED84, 0x0B00, "r4 s0 s1", "", "r4"),
         ("vldm r4!, {s0-s3}", 0xECB4, 0x0A04, "r4", "r4 s0 s1 s2 s3", "r4"),

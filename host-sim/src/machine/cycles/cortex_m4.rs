@@ -102,7 +102,11 @@ pub(in crate::machine) fn static_cycles(op: Op) -> u32 {
         | Op::StoreHalfRegister { .. }
         | Op::StoreByteRegister { .. }
         | Op::StoreIndexed { .. } => cost(Class::Store, 0),
-        Op::LoadExclusive { .. } | Op::StoreExclusive { .. } => cost(Class::Load, 0),
+        Op::LoadExclusive { .. }
+        | Op::StoreExclusive { .. }
+        | Op::LoadAcquire { .. }
+        | Op::StoreRelease { .. }
+        | Op::StoreReleaseExclusive { .. } => cost(Class::Load, 0),
         Op::LoadDual { .. } | Op::LoadDualLiteral { .. } => cost(Class::LoadDual, 2),
         Op::StoreDual { .. } => cost(Class::StoreDual, 2),
         Op::LoadMultiple { list, .. } if list & 0x8000 != 0 => cost(Class::Multiple, list.count_ones()) + refill,

@@ -28,7 +28,7 @@ fn long_offset(first: u16, second: u16) -> u32 {
 
 fn control(first: u16, second: u16) -> Op {
     match field(first, 10, 4) {
-        0b0111000 | 0b0111001 => Op::WriteSpecial { rn: reg(first, 0), number: second as u8, mask: field(second, 11, 10) as u8 },
+        0b0111000 => Op::WriteSpecial { rn: reg(first, 0), number: second as u8, mask: field(second, 11, 10) as u8 },
         0b0111010 => hint(field(second, 7, 0)),
         0b0111011 => match field(second, 7, 4) {
             2 => Op::ClearExclusive,
@@ -36,7 +36,7 @@ fn control(first: u16, second: u16) -> Op {
             6 => Op::InstructionBarrier,
             _ => Op::Undefined,
         },
-        0b0111110 | 0b0111111 => Op::ReadSpecial { rd: reg(second, 8), number: second as u8 },
+        0b0111110 => Op::ReadSpecial { rd: reg(second, 8), number: second as u8 },
         _ => Op::Undefined,
     }
 }

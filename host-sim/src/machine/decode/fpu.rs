@@ -1,11 +1,18 @@
 //! Floating-point extension encodings (A6).
 
 use super::{bit, field, literal_base, reg};
-use crate::machine::op::{FloatOp, FloatUnary, Op, Reg};
+use crate::machine::op::{FloatOp, FloatRounding, FloatUnary, Op, Reg};
 
 pub(super) fn decode(first: u16, second: u16, pc: u32) -> Op {
-    if bit(first, 12) || !matches!(field(second, 11, 8), 10 | 11) {
-        return Op::Undefined;
+    let coprocessor = field(second, 11, 8) as u8;
+    if field(first, 9, 8) == 3 {
+        return Op::Undefined; // Advanced SIMD
+    }
+    if !matches!(coprocessor, 10 | 11) {
+        return Op::Coprocessor { number: coprocessor };
+    }
+    if bit(first, 12) {
+        return if field(first, 9, 8) == 2 && coprocessor == 10 { version_5(first, second) } else { Op::Undefined };
     }
     match (field(first, 9, 8), bit(second, 4)) {
         (0 | 1, _) => load_store(first, second, pc),
@@ -49,6 +56,24 @@ fn data_processing(first: u16, second: u16) -> Op {
     Op::Float { operation, sd, sn, sm }
 }
 
+const DIRECTED: [FloatRounding; 4] = [FloatRounding::Away, FloatRounding::Nearest, FloatRounding::Up, FloatRounding::Down];
+
+/// What FPv5 adds behind the prefix 0xFE.
+fn version_5(first: u16, second: u16) -> Op {
+    let sd = single(reg(second, 12), field(first, 6, 6));
+    let sn = single(reg(first, 0), field(second, 7, 7));
+    let sm = single(reg(second, 0), field(second, 5, 5));
+    let rounding = DIRECTED[field(first, 1, 0) as usize];
+    match (bit(first, 7), field(first, 5, 4), bit(second, 6)) {
+        _ if bit(second, 4) => Op::Undefined,
+        (false, condition, false) => Op::FloatSelect { condition: condition as u8, sd, sn, sm },
+        (true, 0, minimum) => Op::FloatExtreme { minimum, sd, sn, sm },
+        (true, 3, true) if field(first, 3, 2) == 2 && !bit(second, 7) => Op::FloatRound { rounding, sd, sm },
+        (true, 3, true) if field(first, 3, 2) == 3 => Op::FloatToIntegerRounded { rounding, signed: bit(second, 7), sd, sm },
+        _ => Op::Undefined,
+    }
+}
+
 /// VFPExpandImm.
 fn expand_immediate(imm8: u32) -> u32 {
     let exponent = if imm8 & 0x40 != 0 { 0b0111_1100 } else { 0b1000_0000 };
@@ -66,6 +91,8 @@ fn other(first: u16, second: u16, sd: Reg, sm: Reg) -> Op {
         (3, top) => Op::FloatToHalf { top, sd, sm },
         (4, quiet_signals) => Op::FloatCompare { quiet_signals, sd, sm },
         (5, quiet_signals) => Op::FloatCompare { quiet_signals, sd, sm: 255 },
+        (6, zero) => Op::FloatRound { rounding: if zero { FloatRounding::Zero } else { FloatRounding::Mode }, sd, sm },
+        (7, false) => Op::FloatRound { rounding: FloatRounding::ModeExact, sd, sm },
         (8, signed) => Op::IntegerToFloat { signed, sd, sm },
         (12 | 13, toward_zero) => Op::FloatToInteger { signed: opc2 & 1 != 0, toward_zero, sd, sm },
         (10 | 11 | 14 | 15, wide) => {

@@ -104,6 +104,7 @@ fn high_registers(h: u16, pc: u32) -> Op {
     let here = pc.wrapping_add(4);
     match (field(h, 9, 8), rd, rm) {
         (0, 15, 15) | (3, _, 15) => Op::Undefined, // unpredictable
+        (3, ..) if h & 7 != 0 => Op::Undefined,    // BXNS and BLXNS need the security extension
         (0, 15, _) => Op::AddToPc { rm, base: here },
         (0, _, 15) => add_immediate(rd, rd, here),
         (0, 13, _) => Op::AluRegister { alu: Alu::Add, flags: false, rd, rn: rd, rm, shift: Shift::Lsl, amount: 0 },

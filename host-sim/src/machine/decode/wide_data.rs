@@ -72,6 +72,9 @@ pub(super) fn shifted_register(first: u16, second: u16) -> Op {
     let amount = field(second, 14, 12) << 2 | field(second, 7, 6);
     let op = field(first, 8, 5);
     if op == 6 {
+        if flags || bit(second, 4) {
+            return Op::Undefined;
+        }
         let amount = if bit(second, 5) && amount == 0 { 32 } else { amount as u8 };
         return Op::PackHalves { top_bottom: bit(second, 5), rd, rn, rm, amount };
     }

@@ -18,6 +18,9 @@ pub(super) fn multiple(first: u16, second: u16) -> Op {
 }
 
 pub(super) fn dual_exclusive_table(first: u16, second: u16, pc: u32) -> Op {
+    if (first, second) == (0xE97F, 0xE97F) {
+        return Op::SecureGateway;
+    }
     let (pre, up, writeback, load) = (bit(first, 8), bit(first, 7), bit(first, 5), bit(first, 4));
     let (rn, rt, rt2) = (reg(first, 0), reg(second, 12), reg(second, 8));
     let (imm8, rd) = (field(second, 7, 0) as u16 * 4, reg(second, 0));
@@ -34,13 +37,28 @@ pub(super) fn dual_exclusive_table(first: u16, second: u16, pc: u32) -> Op {
             (false, _) => Op::StoreDual { rt, rt2, rn, index, offset },
         };
     }
+    let ordered = match field(second, 5, 4) {
+        0 => Width::Byte,
+        1 => Width::Half,
+        _ => Width::Word,
+    };
     match (up, load, field(second, 7, 4)) {
+        // TT and TTT; their forms for the other security state need the security extension.
+        (false, false, _) if rt == 15 => match field(second, 7, 0) {
+            0x00 => Op::TestTarget { unprivileged: false, rd: rt2, rn },
+            0x40 => Op::TestTarget { unprivileged: true, rd: rt2, rn },
+            _ => Op::Undefined,
+        },
         (false, false, _) => Op::StoreExclusive { width: Width::Word, rd: rt2, rt, rn, offset: imm8 },
         (false, true, _) => Op::LoadExclusive { width: Width::Word, rt, rn, offset: imm8 },
         (true, false, 4) => Op::StoreExclusive { width: Width::Byte, rd, rt, rn, offset: 0 },
         (true, false, 5) => Op::StoreExclusive { width: Width::Half, rd, rt, rn, offset: 0 },
         (true, true, 4) => Op::LoadExclusive { width: Width::Byte, rt, rn, offset: 0 },
         (true, true, 5) => Op::LoadExclusive { width: Width::Half, rt, rn, offset: 0 },
+        (true, false, 8..=10) => Op::StoreRelease { width: ordered, rt, rn },
+        (true, false, 12..=14) => Op::StoreReleaseExclusive { width: ordered, rd, rt, rn },
+        (true, true, 8..=10) => Op::LoadAcquire { width: ordered, exclusive: false, rt, rn },
+        (true, true, 12..=14) => Op::LoadAcquire { width: ordered, exclusive: true, rt, rn },
         (true, true, half @ (0 | 1)) => Op::TableBranch { half: half == 1, rn, rm: rd, base: pc.wrapping_add(4) },
         _ => Op::Undefined,
     }

@@ -4,7 +4,7 @@ use super::Instruction;
 use crate::machine::arithmetic::{Environment, INEXACT, MODES, Rounding, sum_to_odd};
 use crate::machine::core::{Core, Flow};
 use crate::machine::fault::FaultKind;
-use crate::machine::op::{FloatOp, FloatUnary, Op, Reg};
+use crate::machine::op::{FloatOp, FloatRounding, FloatUnary, Op, Reg};
 
 const SIGN: u32 = 1 << 31;
 
@@ -113,6 +113,37 @@ impl Core {
                         if self.is_settled(result) { result.to_bits() } else { self.exactly(|e| e.sqrt(value)) }
                     }
                 };
+                self.set_single(sd, result);
+            }
+            Op::FloatSelect { condition, sd, sn, sm } => {
+                let (n, z) = (self.negative >> 31 != 0, self.zero == 0);
+                let holds = match condition {
+                    0 => z,
+                    1 => self.overflow,
+                    2 => n == self.overflow,
+                    _ => !z && n == self.overflow,
+                };
+                self.set_single(sd, self.single(if holds { sn } else { sm }));
+            }
+            Op::FloatExtreme { minimum, sd, sn, sm } => {
+                let (a, b) = (self.single(sn), self.single(sm));
+                let result = self.exactly(|e| e.extreme(a, b, minimum));
+                self.set_single(sd, result);
+            }
+            Op::FloatRound { rounding, sd, sm } => {
+                let value = self.single(sm);
+                let result = self.exactly(|e| {
+                    let (mode, exact) = (e.rounding_of(rounding), rounding == FloatRounding::ModeExact);
+                    e.integral(value, mode, exact)
+                });
+                self.set_single(sd, result);
+            }
+            Op::FloatToIntegerRounded { rounding, signed, sd, sm } => {
+                let value = self.single(sm);
+                let result = self.exactly(|e| {
+                    let mode = e.rounding_of(rounding);
+                    e.fixed(value, signed, 32, 0, mode)
+                });
                 self.set_single(sd, result);
             }
             Op::FloatImmediate { sd, bits } => self.set_single(sd, bits),

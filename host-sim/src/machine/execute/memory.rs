@@ -270,6 +270,25 @@ impl Core {
         self.after_store()
     }
 
+    pub(super) fn load_acquire(&mut self, width: Width, exclusive: bool, rt: Reg, address: u32, at: &Instruction) -> Flow {
+        match self.aligned(address, bytes(width)) {
+            Ok(()) => {
+                if exclusive {
+                    self.exclusive = Some(address);
+                }
+                self.load(width, rt, address, at)
+            }
+            Err(kind) => self.raise(kind, address),
+        }
+    }
+
+    pub(super) fn store_release(&mut self, width: Width, rt: Reg, address: u32, at: &Instruction) -> Flow {
+        match self.aligned(address, bytes(width)) {
+            Ok(()) => self.store(width, rt, address, at),
+            Err(kind) => self.raise(kind, address),
+        }
+    }
+
     pub(super) fn load_exclusive(&mut self, width: Width, rt: Reg, rn: Reg, offset: u16, at: &Instruction) -> Flow {
         let address = self.get(rn).wrapping_add(offset.into());
         match self.aligned(address, bytes(width)) {

@@ -131,6 +131,9 @@ impl Core {
             Op::LoadExclusive { width, rt, rn, offset } => return self.load_exclusive(width, rt, rn, offset, at),
             Op::StoreExclusive { width, rd, rt, rn, offset } => return self.store_exclusive(width, rd, rt, rn, offset, at),
             Op::ClearExclusive => self.exclusive = None,
+            Op::LoadAcquire { width, exclusive, rt, rn } => return self.load_acquire(width, exclusive, rt, self.get(rn), at),
+            Op::StoreRelease { width, rt, rn } => return self.store_release(width, rt, self.get(rn), at),
+            Op::StoreReleaseExclusive { width, rd, rt, rn } => return self.store_exclusive(width, rd, rt, rn, 0, at),
 
             Op::Branch { target } => {
                 self.r[15] = target;
@@ -183,6 +186,9 @@ impl Core {
                 return Flow::Stop;
             }
             Op::Undefined => return self.raise(FaultKind::Undefined, address_of(at, block_pc)),
+            Op::Coprocessor { .. } => return self.raise(FaultKind::NoCoprocessor, address_of(at, block_pc)),
+            Op::TestTarget { unprivileged, rd, rn } => self.set(rd, self.test_target(unprivileged, self.get(rn))),
+            Op::SecureGateway => {}
             Op::ChangeState { disable, primask, faultmask } => return self.change_state(disable, primask, faultmask),
             Op::ReadSpecial { rd, number } => self.set_any(rd, self.read_special(number)),
             Op::WriteSpecial { rn, number, mask } => return self.write_special(self.get(rn), number, mask),
@@ -209,6 +215,10 @@ impl Core {
             | Op::CoreToFloat { .. }
             | Op::FloatPairToCore { .. }
             | Op::CorePairToFloat { .. }
+            | Op::FloatSelect { .. }
+            | Op::FloatExtreme { .. }
+            | Op::FloatRound { .. }
+            | Op::FloatToIntegerRounded { .. }
             | Op::ReadFloatStatus { .. }
             | Op::WriteFloatStatus { .. } => return self.execute_float(at),
         }

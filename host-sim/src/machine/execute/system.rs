@@ -108,6 +108,12 @@ impl Core {
         Flow::Leave
     }
 
+    /// The response of TT. Without the security extension and with no memory protection unit to ask, memory is readable and writable
+    /// for who may ask: R and RW are set, and zero for unprivileged code.
+    pub(super) fn test_target(&self, _unprivileged: bool, _address: u32) -> u32 {
+        if self.is_privileged() { 3 << 18 } else { 0 }
+    }
+
     fn set_control(&mut self, value: u8) {
         let was_process = self.on_process_stack();
         let selectable = if self.ipsr == 0 { 7 } else { 5 };
