@@ -2,6 +2,7 @@
 
 use crate::image::Image;
 use crate::log::{Log, LogTable};
+use crate::machine::cores::CORTEX_M4;
 use crate::machine::{Machine, Stop};
 use crate::memory_map::MemoryMap;
 use crate::rtt::Rtt;
@@ -159,7 +160,7 @@ impl Board {
     /// [`BoardError`].
     pub fn new(image: &Image, model: &[u8]) -> Result<Self, BoardError> {
         let map = MemoryMap::firmware();
-        let mut board = Self::assemble(Machine::new(&map.regions), &map, image)?;
+        let mut board = Self::assemble(Machine::new(&CORTEX_M4, &map.regions), &map, image)?;
         board.place_model(image, model)?;
         Ok(board)
     }

@@ -47,7 +47,7 @@ pub struct Report {
     /// The modelled core.
     pub core: &'static str,
     /// The modelled memory system.
-    pub memory_profile: &'static str,
+    pub memory_profile: String,
     /// Version of the cycle table.
     pub cost_table: &'static str,
     /// Clock that tokens/s refers to.
@@ -112,8 +112,12 @@ pub struct Memory {
 }
 
 /// What the machine, rather than the device, knows of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Counters {
+    /// Name of the core.
+    pub core: &'static str,
+    /// Name of the memory profile.
+    pub memory_profile: String,
     /// Guest instructions.
     pub instructions: u64,
     /// Modelled cycles.
@@ -144,8 +148,8 @@ impl Report {
         let saved = if generated == 0 || blocks == 0 { 0.0 } else { 1.0 - depth / f64::from(blocks) };
         Self {
             schema: "fathom-run/1",
-            core: "cortex-m4",
-            memory_profile: "zero-wait",
+            core: counters.core,
+            memory_profile: counters.memory_profile.clone(),
             cost_table: counters.cost_table,
             clock_hz: counters.clock_hz,
             prompt_tokens: answer.prompt.len(),
@@ -235,6 +239,8 @@ mod tests {
             instructions: 1,
             cycles: 2,
             clock_hz: 64_000_000,
+            core: "cortex-m4",
+            memory_profile: "zero-wait".into(),
             cost_table: "x/1",
             flash_code: 3,
             flash_model: 4,

@@ -2,6 +2,7 @@
 //!
 //! `FATHOM_DIFFERENTIAL=seed` runs the same tables with other encodings and operands; the default seed is fixed.
 
+use fathom_host_sim::machine::cores::CORTEX_M4;
 use fathom_host_sim::machine::{Machine, RegionKind, RegionSpec, Stop};
 use fathom_tests::differential::harness::{FLASH_BYTES, STATES, STATES_BYTES};
 use fathom_tests::differential::image::{Family, Image};
@@ -14,11 +15,14 @@ const MAX_INSTRUCTIONS: u64 = 100_000_000;
 
 /// Runs `image` on our machine to its exit call.
 fn run_machine(image: &Image) -> Outcome {
-    let mut machine = Machine::new(&[
-        RegionSpec { base: 0, size: FLASH_BYTES, kind: RegionKind::Flash },
-        RegionSpec { base: 0x2000_0000, size: 0x1_0000, kind: RegionKind::Ram },
-        RegionSpec { base: STATES, size: STATES_BYTES, kind: RegionKind::Ram },
-    ]);
+    let mut machine = Machine::new(
+        &CORTEX_M4,
+        &[
+            RegionSpec { base: 0, size: FLASH_BYTES, kind: RegionKind::Flash },
+            RegionSpec { base: 0x2000_0000, size: 0x1_0000, kind: RegionKind::Ram },
+            RegionSpec { base: STATES, size: STATES_BYTES, kind: RegionKind::Ram },
+        ],
+    );
     for (address, bytes) in image.segments() {
         machine.load(address, &bytes).expect("the image fits the board");
     }

@@ -2,101 +2,133 @@
 
 use crate::attributes::{Attributes, Profile};
 use crate::image::Image;
-use crate::machine::cycles::cortex_m4;
+use crate::machine::cores::{self, Architecture, CORES, CoreSpec};
+use crate::machine::memory_profile::MemoryProfile;
 use crate::machine::{Machine, RegionSpec};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
 
-/// The cores, with the architecture that each executes.
-const CORES: [(&str, Profile); 1] = [("cortex-m4", Profile::V7EM)];
 /// Clock where neither the user nor the memory profile says one.
 const DEFAULT_CLOCK: u64 = 64_000_000;
 
 /// Options shared by the subcommands.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "What is modelled")]
 pub struct TargetOptions {
-    /// The core, such as cortex-m4 [default: the smallest for which the image was built]
+    /// The core: cortex-m0plus, cortex-m0plus-mul32, cortex-m3, cortex-m4, cortex-m4-nofpu, cortex-m7 or cortex-m33
+    /// [default: the memory profile's, or the smallest for which the image was built]
     #[arg(long, value_name = "NAME")]
     pub core: Option<String>,
-    /// The memory system: the name of a profile, or a TOML file
+    /// The memory system: zero-wait, nrf52840, stm32f405, stm32l4r5, stm32l4r5-20mhz, stm32l4r5-24mhz, stm32h743, rp2040, rp2350, or a
+    /// TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "zero-wait")]
     pub memory: String,
-    /// Clock, such as 64MHz [default: that of the memory profile]
+    /// Clock, such as 64MHz [default: that of the memory profile, else 64MHz]
     #[arg(long, value_parser = parse_clock)]
     pub clock: Option<u64>,
+}
+
+impl Default for TargetOptions {
+    fn default() -> Self {
+        Self { core: None, memory: "zero-wait".into(), clock: None }
+    }
 }
 
 /// A core with its memory system and clock.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Name of the core.
-    pub core: &'static str,
-    /// Name of the memory profile.
-    pub memory_profile: String,
-    /// Version of the cycle table.
-    pub cost_table: &'static str,
+    /// The core.
+    pub core: &'static CoreSpec,
+    /// The memory system.
+    pub memory: MemoryProfile,
     /// Clock in Hz.
     pub clock_hz: u64,
 }
 
 impl TargetOptions {
+    /// The core that the options name, by itself or as that of the memory profile; none where the image chooses.
+    ///
+    /// # Errors
+    /// Unknown names and unreadable profiles.
+    pub fn named(&self) -> Result<(Option<&'static CoreSpec>, MemoryProfile)> {
+        let memory = memory_profile(&self.memory)?;
+        let Some(name) = self.core.as_deref().or(memory.core.as_deref().filter(|_| memory.is_of_a_chip())) else {
+            return Ok((None, memory));
+        };
+        match cores::core(name) {
+            Some(core) => Ok((Some(core), memory)),
+            None => {
+                let names: Vec<&str> = CORES.iter().map(|core| core.name).collect();
+                bail!("there is no core {name}: choose one of {}", names.join(", "))
+            }
+        }
+    }
+
     /// The core of that name, or the one that fits `image`; whether it was the image that chose.
     ///
     /// # Errors
     /// Unknown names, and an image for another architecture than the core executes.
     pub fn resolve(&self, image: &Image) -> Result<(Target, bool)> {
         let attributes = image.attributes;
-        let inferred = self.core.is_none();
-        let (core, executes) = match &self.core {
-            Some(name) => match CORES.iter().find(|(core, _)| core == name) {
-                Some(core) => *core,
-                None => {
-                    let names: Vec<&str> = CORES.iter().map(|(name, _)| *name).collect();
-                    bail!("there is no core {name}: choose one of {}", names.join(", "))
-                }
-            },
+        let (named, memory) = self.named()?;
+        let core = match named {
+            Some(core) => core,
             None => infer(attributes)?,
         };
         if let Some(attributes) = attributes
-            && !attributes.m_profile().is_some_and(|wanted| runs(executes, wanted))
+            && !attributes.m_profile().is_some_and(|wanted| runs(core, wanted))
         {
             bail!(
-                "the image is for {attributes}, which {core} does not execute: choose another --core, or build it for this one"
+                "the image is for {attributes}, which {} does not execute: choose another --core, or build it for this one",
+                core.name
             );
         }
-        if self.memory != "zero-wait" {
-            bail!("there is no memory profile {}: choose zero-wait", self.memory);
-        }
-        let clock_hz = self.clock.unwrap_or(DEFAULT_CLOCK);
-        let target = Target { core, memory_profile: self.memory.clone(), cost_table: cortex_m4::VERSION, clock_hz };
-        Ok((target, inferred))
+        let clock_hz = self.clock.or(memory.clock_hz).unwrap_or(DEFAULT_CLOCK);
+        Ok((Target { core, memory, clock_hz }, named.is_none()))
     }
 }
 
 impl Target {
-    /// A machine with this core, and with memory in these regions.
+    /// A machine with this core and memory system, and with memory in these regions.
     pub fn machine(&self, regions: &[RegionSpec]) -> Machine {
-        Machine::new(regions)
+        Machine::with_memory(self.core, regions, &self.memory)
     }
 }
 
-/// Whether a core of one architecture executes code for another. Armv8-M keeps everything of Armv7E-M; Armv7 has nothing of Armv8.
-fn runs(core: Profile, code: Profile) -> bool {
-    core as u8 >= code as u8
+/// The built-in profile of that name, or that of a file.
+fn memory_profile(name: &str) -> Result<MemoryProfile> {
+    if let Some(profile) = MemoryProfile::built_in(name) {
+        return Ok(profile);
+    }
+    let path = Path::new(name);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        let names: Vec<&str> = MemoryProfile::names().collect();
+        bail!("there is no memory profile {name}: choose one of {}, or give a TOML file", names.join(", "));
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the memory profile {name}"))?;
+    let stem = path.file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy());
+    MemoryProfile::parse(&stem, &text).with_context(|| format!("{name} is no memory profile"))
+}
+
+/// Whether a core executes code for an architecture. Each keeps what the smaller ones have, but the DSP instructions are optional.
+fn runs(core: &CoreSpec, code: Profile) -> bool {
+    match code {
+        Profile::V6M => true,
+        Profile::V7M => core.architecture >= Architecture::V7M,
+        Profile::V7EM => core.architecture >= Architecture::V7M && core.dsp,
+        Profile::V8M => core.architecture == Architecture::V8M,
+    }
 }
 
 /// The smallest core for which an image was built; one without attributes gets a Cortex-M4.
-fn infer(attributes: Option<Attributes>) -> Result<(&'static str, Profile)> {
-    let wanted = match attributes {
-        None => Profile::V7EM,
-        Some(attributes) => match attributes.m_profile() {
-            Some(profile) => profile,
-            None => bail!("the image is for {attributes}, which no core here executes: build it for a Cortex-M"),
-        },
-    };
-    match CORES.iter().find(|(_, executes)| runs(*executes, wanted)) {
-        Some(core) => Ok(*core),
-        None => bail!("the image is for {}, which no core here executes", attributes.unwrap_or_default()),
+fn infer(attributes: Option<Attributes>) -> Result<&'static CoreSpec> {
+    let Some(attributes) = attributes else { return Ok(&cores::CORTEX_M4) };
+    match attributes.m_profile() {
+        Some(Profile::V6M) => Ok(&cores::CORTEX_M0PLUS),
+        Some(Profile::V7M) => Ok(&cores::CORTEX_M3),
+        Some(Profile::V7EM) => Ok(&cores::CORTEX_M4),
+        Some(Profile::V8M) => Ok(&cores::CORTEX_M33),
+        None => bail!("the image is for {attributes}, which no core here executes: build it for a Cortex-M"),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Basic blocks: decoded once, found again by address, with their static costs summed.
 
 use super::bus::Bus;
-use super::cycles::cortex_m4;
+use super::cores::CoreSpec;
+use super::cycles::{Issue, Table, pipeline};
 use super::decode;
 use super::op::{Instruction, Op};
 
 /// Most instructions in a block; the offset fields of [`Instruction`] are sized for it.
-const MAX_INSTRUCTIONS: usize = 64;
+const MAX_INSTRUCTIONS: usize = 120;
 
 /// One block, as a range of the cache's instructions.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Block {
     pub(super) bytes: u16,
     /// ITSTATE behind the last instruction.
     pub(super) it_after: u8,
+    /// A branch here reaches a wide instruction that no aligned word holds.
+    pub(super) unaligned: bool,
 }
 
 struct Lookup {
@@ -32,12 +35,13 @@ pub(super) struct BlockCache {
     lookups: Vec<Lookup>,
     blocks: Vec<Block>,
     instructions: Vec<Instruction>,
+    core: &'static CoreSpec,
 }
 
 impl BlockCache {
-    pub(super) fn new(bus: &Bus) -> Self {
+    pub(super) fn new(bus: &Bus, core: &'static CoreSpec) -> Self {
         let lookups = bus.extents().map(|(base, _)| Lookup { base, blocks: Vec::new() }).collect();
-        Self { lookups, blocks: Vec::new(), instructions: Vec::new() }
+        Self { lookups, blocks: Vec::new(), instructions: Vec::new(), core }
     }
 
     /// Forgets all blocks: code has changed.
@@ -68,30 +72,27 @@ impl BlockCache {
 
     #[cold]
     fn decode(&mut self, bus: &mut Bus, pc: u32, mut it: u8) -> Option<Block> {
+        let features = self.core.features();
         let (first, entered_in_it) = (self.instructions.len(), it != 0);
         let mut address = pc;
-        let mut cycles = 0;
-        let mut before: Option<(Op, u8)> = None;
         while self.instructions.len() - first < MAX_INSTRUCTIONS {
-            let Some(first_half) = bus.read(address).map(u16::from_le_bytes) else { break };
-            let second_half = match decode::is_wide(first_half) {
-                true => match bus.read(address.wrapping_add(2)).map(u16::from_le_bytes) {
+            let Some(first_half) = bus.code(address) else { break };
+            let wide = decode::is_wide(first_half);
+            let second_half = match wide {
+                true => match bus.code(address.wrapping_add(2)) {
                     Some(half) => half,
                     None => break,
                 },
                 false => 0,
             };
-            let op = decode::decode(first_half, second_half, address, it != 0);
+            let op = match decode::decode(first_half, second_half, address, it != 0) {
+                // A missing FPU is a missing coprocessor, which execution reports, but not in Armv6-M, which has none.
+                op if features.executes(op, wide) || op.is_float() && features.v7 && !features.float4 => op,
+                _ => Op::Undefined,
+            };
             let halfwords_before = (address.wrapping_sub(pc) >> 1) as u8;
-            self.instructions.push(Instruction { op, it, halfwords_before, cycles_before: cycles });
-            cycles += cortex_m4::static_cycles(op) as u16;
-            if op.is_single_load()
-                && before.is_some_and(|(op, other)| op.is_single_load() && (other == 0 || other >> 4 == it >> 4))
-            {
-                cycles -= cortex_m4::pipelined_load_saving() as u16;
-            }
-            before = Some((op, it));
-            address = address.wrapping_add(if decode::is_wide(first_half) { 4 } else { 2 });
+            self.instructions.push(Instruction { op, it, halfwords_before, cycles_before: 0 });
+            address = address.wrapping_add(if wide { 4 } else { 2 });
             it = match op {
                 Op::IfThen => first_half as u8,
                 _ if it & 7 == 0 => 0,
@@ -105,8 +106,10 @@ impl BlockCache {
         if count == 0 {
             return None;
         }
+        let cycles = schedule(self.core.table, pc, &mut self.instructions[first..], address.wrapping_sub(pc));
+        let unaligned = pc & 2 != 0 && bus.code(pc).is_some_and(decode::is_wide);
         let bytes = address.wrapping_sub(pc);
-        let block = Block { first: first as u32, count, cycles, bytes: bytes as u16, it_after: it };
+        let block = Block { first: first as u32, count, cycles, bytes: bytes as u16, it_after: it, unaligned };
         bus.mark_code(pc, bytes);
         // A block entered inside an IT block holds only for that ITSTATE, so it is not found again by address.
         if !entered_in_it {
@@ -132,5 +135,12 @@ impl BlockCache {
     /// Bounds the growth by blocks that are never found again.
     pub(super) fn is_large(&self) -> bool {
         self.instructions.len() > 1 << 22
+    }
+}
+
+/// Fills in the cycles before each instruction of a block of `bytes` bytes at `pc`; returns those of all.
+fn schedule(table: &Table, pc: u32, instructions: &mut [Instruction], bytes: u32) -> u16 {
+    match table.issue {
+        Issue::Single | Issue::Dual => pipeline::schedule(table, pc, instructions, bytes),
     }
 }

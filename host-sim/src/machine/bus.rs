@@ -1,6 +1,8 @@
 //! Memory: the regions that the caller gives, little-endian, bounds-checked.
 
 use super::fault::{BusError, FaultKind};
+use super::memory_profile::MemoryProfile;
+use super::memory_system::MemorySystem;
 
 /// How the guest may use a memory region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ const SLOTS: usize = 1 << (32 - SLOT_SHIFT);
 struct Region {
     base: u32,
     writable: bool,
+    /// Accesses go through the memory system, which may make them wait.
+    timed: bool,
     bytes: Vec<u8>,
     /// One flag per line that holds decoded code; empty while there is none, so that stores check nothing.
     code_lines: Vec<bool>,
@@ -42,15 +46,18 @@ pub(super) struct Bus {
     first_guess: Box<[u8; SLOTS]>,
     /// A store hit decoded code: the block cache must be emptied before the next block.
     pub(super) code_changed: bool,
+    pub(super) memory: MemorySystem,
 }
 
 impl Bus {
-    pub(super) fn new(specs: &[RegionSpec]) -> Self {
+    pub(super) fn new(specs: &[RegionSpec], profile: &MemoryProfile) -> Self {
+        let memory = MemorySystem::new(profile);
         let regions: Vec<Region> = specs
             .iter()
             .map(|spec| Region {
                 base: spec.base,
                 writable: spec.kind == RegionKind::Ram,
+                timed: if spec.kind == RegionKind::Ram { memory.times_ram() } else { memory.times_flash() },
                 bytes: vec![0; spec.size as usize],
                 code_lines: Vec::new(),
             })
@@ -61,7 +68,7 @@ impl Bus {
             let overlaps = |r: &Region| u64::from(r.base) < high && u64::from(r.base) + r.bytes.len() as u64 > low;
             *guess = regions.iter().position(overlaps).unwrap_or(0) as u8;
         }
-        Self { regions, first_guess, code_changed: false }
+        Self { regions, first_guess, code_changed: false, memory }
     }
 
     /// The region whose bytes include `length` bytes at `address`, and the offset in it.
@@ -72,10 +79,18 @@ impl Bus {
         })
     }
 
+    /// The same memory with nothing read yet.
+    pub(super) fn reset(&mut self, profile: &MemoryProfile) {
+        self.memory = MemorySystem::new(profile);
+    }
+
+    /// A data read of the guest.
     #[inline(always)]
-    pub(super) fn read<const N: usize>(&self, address: u32) -> Option<[u8; N]> {
+    pub(super) fn read<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
         let guess = self.first_guess[(address >> SLOT_SHIFT) as usize] as usize;
-        if let Some(region) = self.regions.get(guess) {
+        if let Some(region) = self.regions.get(guess)
+            && !region.timed
+        {
             let offset = address.wrapping_sub(region.base) as usize;
             if let Some(bytes) = region.bytes.get(offset..).and_then(|rest| rest.first_chunk::<N>()) {
                 return Some(*bytes);
@@ -84,9 +99,13 @@ impl Bus {
         self.read_elsewhere(address)
     }
 
-    #[cold]
-    fn read_elsewhere<const N: usize>(&self, address: u32) -> Option<[u8; N]> {
+    fn read_elsewhere<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
         let (index, offset) = self.find(address, N)?;
+        match (self.regions[index].timed, self.regions[index].writable) {
+            (false, _) => {}
+            (true, true) => self.memory.access_ram(address, false),
+            (true, false) => self.memory.read_flash(address),
+        }
         self.regions[index].bytes[offset..].first_chunk::<N>().copied()
     }
 
@@ -95,6 +114,7 @@ impl Bus {
         let guess = self.first_guess[(address >> SLOT_SHIFT) as usize] as usize;
         if let Some(region) = self.regions.get_mut(guess)
             && region.writable
+            && !region.timed
             && region.code_lines.is_empty()
         {
             let offset = address.wrapping_sub(region.base) as usize;
@@ -106,7 +126,6 @@ impl Bus {
         self.write_elsewhere(address, &value)
     }
 
-    #[cold]
     fn write_elsewhere(&mut self, address: u32, value: &[u8]) -> Result<(), FaultKind> {
         let (index, offset) = self.find(address, value.len()).ok_or(FaultKind::UnmappedWrite)?;
         let region = &mut self.regions[index];
@@ -115,7 +134,21 @@ impl Bus {
         }
         self.code_changed |= region.holds_code(offset, value.len());
         region.bytes[offset..offset + value.len()].copy_from_slice(value);
+        if region.timed {
+            self.memory.access_ram(address, true);
+        }
         Ok(())
+    }
+
+    /// Code, without any timing.
+    pub(super) fn code(&self, address: u32) -> Option<u16> {
+        let (index, offset) = self.find(address, 2)?;
+        self.regions[index].bytes[offset..].first_chunk::<2>().map(|bytes| u16::from_le_bytes(*bytes))
+    }
+
+    /// Whether instructions at `address` come from flash.
+    pub(super) fn is_flash(&self, address: u32) -> bool {
+        self.find(address, 2).is_some_and(|(index, _)| !self.regions[index].writable)
     }
 
     /// Host read; fails unless all bytes lie in one region.

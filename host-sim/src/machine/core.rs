@@ -1,8 +1,11 @@
 //! The state of the processor: registers, flags, and what instructions and exceptions share.
 
 use super::bus::Bus;
+use super::cores::{Architecture, CoreSpec};
+use super::cycles::RunCosts;
 use super::exception::Exceptions;
 use super::fault::{Fault, FaultKind, Stop};
+use super::observer::ExceptionEvent;
 use super::op::Reg;
 use super::system_registers::SystemRegisters;
 
@@ -23,6 +26,10 @@ pub(super) enum Flow {
 
 /// Processor and memory.
 pub(super) struct Core {
+    pub(super) spec: &'static CoreSpec,
+    pub(super) costs: RunCosts,
+    /// Unaligned accesses fault: always in Armv6-M, by CCR.UNALIGN_TRP in the others.
+    pub(super) alignment_trap: bool,
     /// r0 to r12, the current stack pointer, the link register, the program counter (current only between blocks).
     pub(super) r: [u32; 16],
     /// The stack pointer not in use: process in main mode, main in process mode.
@@ -63,13 +70,19 @@ pub(super) struct Core {
     pub(super) event_register: bool,
     /// In WFI or WFE.
     pub(super) waiting: bool,
-    /// The last instruction was a load that the next load can pipeline with; its ITSTATE.
-    pub(super) after_load: Option<u8>,
+    /// The FPU's registers of an exception frame are reserved but not stored yet (FPCCR.LSPACT). The machine stores them at once, since
+    /// nobody can see the difference, and charges them when the architecture would.
+    pub(super) lazy_frame: bool,
+    /// Exceptions entered and returned from, for an observer.
+    pub(super) exception_events: Option<Vec<ExceptionEvent>>,
 }
 
 impl Core {
-    pub(super) fn new(bus: Bus) -> Self {
+    pub(super) fn new(spec: &'static CoreSpec, bus: Bus) -> Self {
         Self {
+            spec,
+            costs: RunCosts::new(spec.table),
+            alignment_trap: spec.architecture == Architecture::V6M,
             r: [0; 16],
             other_sp: 0,
             negative: 0,
@@ -89,8 +102,8 @@ impl Core {
             fpu_ready: false,
             exclusive: None,
             bus,
-            system: SystemRegisters::default(),
-            exceptions: Exceptions::default(),
+            system: SystemRegisters::new(spec),
+            exceptions: Exceptions::new(spec),
             cycles: 0,
             attention_at: 0,
             instructions: 0,
@@ -101,8 +114,16 @@ impl Core {
             first_fault: None,
             event_register: false,
             waiting: false,
-            after_load: None,
+            lazy_frame: false,
+            exception_events: None,
         }
+    }
+
+    /// All cycles, up to an instruction with `before` cycles before it in its block.
+    #[inline(always)]
+    pub(super) fn now(&self, before: u16) -> u64 {
+        let stalls = &self.bus.memory.stalls;
+        self.cycles.wrapping_add(before.into()) + stalls.fetch + stalls.data
     }
 
     #[inline(always)]

@@ -1,24 +1,29 @@
-//! A Cortex-M4F: Armv7E-M with the DSP and single-precision floating-point extensions, and the cycles it takes.
+//! A Cortex-M: one of several cores with the memory system of some chip, and the cycles that both take.
 //!
 //! In the order of an instruction's life: the `bus` gives its halfwords, `decode` makes an `Op` of them, `block` keeps it,
-//! `execute` changes the `core`, `exception` and `system_registers` do the rest; [`cycles`] is the price list.
+//! `execute` changes the `core`, `exception` and `system_registers` do the rest. [`cores`] says what a core has and [`cycles`] what its
+//! instructions cost; [`memory_profile`] describes a memory system and `memory_system` makes the core wait for it.
 //!
-//! The machine is deterministic: the same calls give the same states and counts. Interrupts are taken between basic blocks (at most 64
-//! instructions), and never depend on wall-clock time. No MPU, no bus waits, no lazy stacking; unprivileged code may access everything.
+//! The machine is deterministic: the same calls give the same states and counts. Interrupts are taken between basic blocks (at most 120
+//! instructions), and never depend on wall-clock time. No MPU; unprivileged code may access everything.
 
 mod arithmetic;
 mod block;
 mod bus;
 mod core;
+pub mod cores;
 pub mod cycles;
 mod decode;
 mod exception;
+mod exception_frame;
 mod execute;
 #[allow(dead_code)] // until cores choose
 mod extension;
 mod fault;
+pub mod memory_profile;
+mod memory_system;
+mod observer;
 mod op;
-#[allow(dead_code)] // the pipeline models that read it come next
 mod op_registers;
 mod system_registers;
 #[cfg(test)]
@@ -27,28 +32,79 @@ mod timer;
 
 pub use bus::{RegionKind, RegionSpec};
 pub use fault::{BusError, Fault, FaultKind, Stop};
+pub use memory_system::{CacheCounts, Stalls};
+pub use observer::{ExceptionEvent, FlowKind, Observer, Retired};
 
 use self::core::{Core, Flow};
-use block::BlockCache;
+use block::{Block, BlockCache};
 use bus::Bus;
-use cycles::cortex_m4;
+use cores::CoreSpec;
+use cycles::Class;
+use memory_profile::MemoryProfile;
 use op::Op;
 
-/// A Cortex-M4F with its memory.
+/// A core with its memory.
 pub struct Machine {
     core: Core,
     cache: BlockCache,
+    /// Where a run stopped inside a block: the block and the instruction in it. The rest has no borders that a run in one piece lacks.
+    paused: Option<(Block, usize)>,
+    profile: MemoryProfile,
     vector_table: u32,
     debugger: bool,
 }
 
+/// What the run loop is compiled for.
+trait Observe {
+    /// Whether [`Observe::retired`] does anything.
+    const ACTIVE: bool;
+    fn retired(&mut self, retired: &Retired);
+    fn exception(&mut self, event: &ExceptionEvent);
+}
+
+struct Nobody;
+
+impl Observe for Nobody {
+    const ACTIVE: bool = false;
+    fn retired(&mut self, _: &Retired) {}
+    fn exception(&mut self, _: &ExceptionEvent) {}
+}
+
+struct Watching<'o, O>(&'o mut O);
+
+impl<O: Observer> Observe for Watching<'_, O> {
+    const ACTIVE: bool = true;
+    fn retired(&mut self, retired: &Retired) {
+        self.0.retired(retired);
+    }
+    fn exception(&mut self, event: &ExceptionEvent) {
+        self.0.exception(event);
+    }
+}
+
 impl Machine {
-    /// A machine with this memory, all zero; regions must not overlap. The vector table is at the base of the first region.
-    pub fn new(regions: &[RegionSpec]) -> Self {
-        let bus = Bus::new(regions);
-        let cache = BlockCache::new(&bus);
+    /// A machine with this memory, all zero and without wait states; regions must not overlap. The vector table is at the base of the
+    /// first region.
+    pub fn new(core: &'static CoreSpec, regions: &[RegionSpec]) -> Self {
+        Self::with_memory(core, regions, &MemoryProfile::zero_wait())
+    }
+
+    /// The same, with the timing of a memory system.
+    pub fn with_memory(core: &'static CoreSpec, regions: &[RegionSpec], profile: &MemoryProfile) -> Self {
+        let bus = Bus::new(regions, profile);
+        let cache = BlockCache::new(&bus, core);
         let vector_table = regions.first().map_or(0, |region| region.base);
-        Self { core: Core::new(bus), cache, vector_table, debugger: false }
+        Self { core: Core::new(core, bus), cache, paused: None, profile: profile.clone(), vector_table, debugger: false }
+    }
+
+    /// The core.
+    pub fn spec(&self) -> &'static CoreSpec {
+        self.core.spec
+    }
+
+    /// The memory system.
+    pub fn profile(&self) -> &MemoryProfile {
+        &self.profile
     }
 
     /// Moves the vector table that the next [`reset`](Self::reset) uses.
@@ -80,17 +136,23 @@ impl Machine {
         self.core.bus.host_read(address, into)
     }
 
-    /// Resets the core and its counters; memory stays. Stack pointer and program counter come from the vector table.
+    /// Resets the core, its counters and its memory's timing; contents of memory stay. Stack pointer and program counter come from the
+    /// vector table.
     pub fn reset(&mut self) {
-        let bus = std::mem::replace(&mut self.core.bus, Bus::new(&[]));
-        self.core = Core::new(bus);
+        let mut bus = std::mem::replace(&mut self.core.bus, Bus::new(&[], &self.profile));
+        bus.reset(&self.profile);
+        self.paused = None;
+        self.core = Core::new(self.core.spec, bus);
         self.core.system.vtor = self.vector_table;
         self.core.system.debugger = self.debugger;
-        let word = |core: &Core, address| core.bus.read(address).map_or(0, u32::from_le_bytes);
+        let word = |machine: &Self, address| {
+            let mut bytes = [0; 4];
+            machine.read_bytes(address, &mut bytes).map_or(0, |()| u32::from_le_bytes(bytes))
+        };
         self.core.r[14] = u32::MAX;
-        let stack = word(&self.core, self.vector_table);
+        let stack = word(self, self.vector_table);
         self.core.set_sp(stack);
-        let entry = word(&self.core, self.vector_table.wrapping_add(4));
+        let entry = word(self, self.vector_table.wrapping_add(4));
         self.core.r[15] = entry & !1;
         if entry & 1 == 0 {
             self.core.exceptions.active[exception::HARD_FAULT] = true; // no handler can run yet: lock up
@@ -98,49 +160,123 @@ impl Machine {
         }
     }
 
-    /// Executes until something stops the core, at most `max_instructions`.
+    /// Executes until something stops the core, at most `max_instructions`. Cutting a run in pieces changes nothing.
     pub fn run(&mut self, max_instructions: u64) -> Stop {
+        self.run_with(max_instructions, &mut Nobody)
+    }
+
+    /// The same, telling `observer` each instruction: several times slower, with the same cycles.
+    pub fn run_observed(&mut self, max_instructions: u64, observer: &mut impl Observer) -> Stop {
+        self.core.exception_events = Some(Vec::new());
+        let stop = self.run_with(max_instructions, &mut Watching(observer));
+        self.core.exception_events = None;
+        stop
+    }
+
+    fn run_with<O: Observe>(&mut self, max_instructions: u64, observer: &mut O) -> Stop {
+        if self.core.bus.memory.times_flash() || self.core.bus.memory.times_ram() {
+            self.run_loop::<true, O>(max_instructions, observer)
+        } else {
+            self.run_loop::<false, O>(max_instructions, observer)
+        }
+    }
+
+    fn run_loop<const TIMED: bool, O: Observe>(&mut self, max_instructions: u64, observer: &mut O) -> Stop {
         let core = &mut self.core;
+        let line_shift = core.bus.memory.line_shift();
         let end = core.instructions.saturating_add(max_instructions);
+        let mut line = u32::MAX;
+        let mut arrived_by_branch = false;
         loop {
             if core.bus.code_changed || self.cache.is_large() {
                 self.cache.clear();
                 core.bus.unmark_code();
+                self.paused = None;
             }
-            if core.cycles >= core.attention_at
-                && let Some(stop) = core.attend()
-            {
-                return stop;
+            if self.paused.is_none() && core.now(0) >= core.attention_at {
+                let stop = core.attend();
+                if O::ACTIVE {
+                    core.exception_events
+                        .iter_mut()
+                        .flat_map(|events| events.drain(..))
+                        .for_each(|event| observer.exception(&event));
+                }
+                if let Some(stop) = stop {
+                    return stop;
+                }
             }
             if core.instructions >= end {
                 return Stop::Budget;
             }
             let pc = core.r[15];
-            let Some(block) = self.cache.find(&mut core.bus, pc, core.it) else {
-                core.take_fault(FaultKind::InstructionFetch, pc, pc);
-                continue;
+            let (block, start) = match self.paused.take() {
+                Some(paused) => paused,
+                None => match self.cache.find(&mut core.bus, pc, core.it) {
+                    Some(block) => {
+                        core.cycles += u64::from(core.costs.unaligned_target) * u64::from(arrived_by_branch && block.unaligned);
+                        (block, 0)
+                    }
+                    None => {
+                        core.take_fault(FaultKind::InstructionFetch, pc, pc);
+                        continue;
+                    }
+                },
             };
             let all = self.cache.instructions(block);
-            let count = all.len().min((end - core.instructions).try_into().unwrap_or(usize::MAX));
+            let count = all.len().min((end - core.instructions).saturating_add(start as u64).try_into().unwrap_or(usize::MAX));
             let cycles_to = |index: usize| all.get(index).map_or(block.cycles, |at| at.cycles_before);
-            if let Some(before) = core.after_load.take()
-                && all[0].op.is_single_load()
-                && (before == 0 || before >> 4 == all[0].it >> 4)
-                && (all[0].it == 0 || core.condition(all[0].it >> 4))
-            {
-                core.cycles -= u64::from(cortex_m4::pipelined_load_saving());
-            }
+            let offset_of = |index: usize| all.get(index).map_or(u32::from(block.bytes), |at| u32::from(at.halfwords_before) * 2);
+            let pc = pc.wrapping_sub(offset_of(start));
+            core.cycles = core.cycles.wrapping_sub(cycles_to(start).into());
             core.it = 0;
-            let mut index = 0;
+            let mut index = start;
+            let mut observed = Before::default();
             let flow = loop {
                 let Some(at) = all[..count].get(index) else { break Flow::Next };
-                if at.it != 0 && !core.condition(at.it >> 4) {
-                    let charged = u64::from(cycles_to(index + 1) - at.cycles_before);
-                    core.cycles = core.cycles.wrapping_add(u64::from(cortex_m4::skipped())).wrapping_sub(charged);
-                    index += 1;
-                    continue;
+                if O::ACTIVE {
+                    observed = Before { began: core.now(at.cycles_before), cycles: core.cycles, stalls: core.bus.memory.stalls };
                 }
-                match core.execute(at, pc) {
+                if TIMED {
+                    core.bus.memory.now = core.now(at.cycles_before);
+                    let last = pc.wrapping_add(offset_of(index + 1)).wrapping_sub(1);
+                    if last >> line_shift != line {
+                        line = fetch(core, pc.wrapping_add(offset_of(index)), last, line, line_shift);
+                    }
+                }
+                let mut skipped = false;
+                let flow = if at.it != 0 && !core.condition(at.it >> 4) {
+                    let charged = u64::from(cycles_to(index + 1) - at.cycles_before);
+                    core.cycles = core.cycles.wrapping_add(u64::from(core.costs.skipped)).wrapping_sub(charged);
+                    skipped = true;
+                    Flow::Next
+                } else {
+                    core.execute(at, pc)
+                };
+                if O::ACTIVE && !matches!(flow, Flow::Fault | Flow::Stop) {
+                    let (address, next) = (pc.wrapping_add(offset_of(index)), pc.wrapping_add(offset_of(index + 1)));
+                    let issue = u64::from(cycles_to(index + 1) - at.cycles_before);
+                    let stalls = core.bus.memory.stalls;
+                    let fetch_stall = (stalls.fetch - observed.stalls.fetch) as u32;
+                    let data_stall = (stalls.data - observed.stalls.data) as u32;
+                    let events = core.exception_events.as_ref().map_or(0, |events| events.iter().map(|event| event.cycles).sum());
+                    let own = (issue.wrapping_add(core.cycles).wrapping_sub(observed.cycles)) as u32 - events;
+                    observer.retired(&Retired {
+                        address,
+                        bytes: next.wrapping_sub(address),
+                        began: observed.began,
+                        cycles: own + fetch_stall + data_stall,
+                        fetch_stall,
+                        data_stall,
+                        class: Class::of(at.op).0.name(),
+                        flow: flow_kind(at.op, flow, skipped),
+                        target: if flow == Flow::Branch { core.r[15] } else { next },
+                    });
+                    core.exception_events
+                        .iter_mut()
+                        .flat_map(|events| events.drain(..))
+                        .for_each(|event| observer.exception(&event));
+                }
+                match flow {
                     Flow::Next => index += 1,
                     flow => break flow,
                 }
@@ -149,19 +285,16 @@ impl Machine {
                 Flow::Next | Flow::Fault | Flow::Stop => index,
                 Flow::Branch | Flow::Leave => index + 1,
             };
-            core.instructions += executed as u64;
+            core.instructions += (executed - start) as u64;
             core.cycles = core.cycles.wrapping_add(u64::from(cycles_to(executed)));
-            if flow == Flow::Branch {
+            arrived_by_branch = flow == Flow::Branch;
+            if arrived_by_branch {
                 continue;
             }
-            let (offset, it) = match all.get(executed) {
-                Some(next) => (u32::from(next.halfwords_before) * 2, next.it),
-                None => (u32::from(block.bytes), block.it_after),
-            };
-            core.r[15] = pc.wrapping_add(offset);
-            core.it = it;
-            core.after_load = all[..executed].last().filter(|at| at.op.is_single_load()).map(|at| at.it);
+            core.r[15] = pc.wrapping_add(offset_of(executed));
+            core.it = all.get(executed).map_or(block.it_after, |next| next.it);
             match flow {
+                Flow::Next if executed < all.len() => self.paused = Some((block, executed)),
                 Flow::Fault => {
                     let here = core.r[15];
                     let (kind, address) = core.raised.take().unwrap_or((FaultKind::Undefined, here));
@@ -177,7 +310,7 @@ impl Machine {
     pub fn resume_after_breakpoint(&mut self) {
         self.core.r[15] = self.core.r[15].wrapping_add(2);
         self.core.instructions += 1;
-        self.core.cycles += u64::from(cortex_m4::static_cycles(Op::Breakpoint { imm: 0 }));
+        self.core.cycles += u64::from(self.core.spec.table.cost(Class::Exceptional, 0));
     }
 
     /// Instructions executed since the reset, exactly; those that an IT condition skipped count too.
@@ -185,9 +318,19 @@ impl Machine {
         self.core.instructions
     }
 
-    /// Modelled cycles since the reset, by [`cortex_m4::TABLE`].
+    /// Modelled cycles since the reset, by the core's table and the memory profile; those of [`stalls`](Self::stalls) included.
     pub fn cycles(&self) -> u64 {
-        self.core.cycles
+        self.core.now(0)
+    }
+
+    /// Cycles in which the core waited for memory.
+    pub fn stalls(&self) -> Stalls {
+        self.core.bus.memory.stalls
+    }
+
+    /// What the caches and buffers of the memory system did.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.core.bus.memory.counts
     }
 
     /// A core register: 13 is the current stack pointer, 15 the address of the next instruction; above 15 reads 0.
@@ -202,6 +345,7 @@ impl Machine {
             15 => {
                 self.core.r[15] = value & !1;
                 self.core.it = 0;
+                self.paused = None;
             }
             0..=14 => self.core.r[number] = value,
             _ => {}
@@ -269,8 +413,52 @@ impl Machine {
         self.core.first_fault
     }
 
+    /// What the instruction at `address` needs that this core lacks, such as "the DSP extension"; none if it lacks nothing.
+    pub fn lacks(&self, address: u32) -> Option<String> {
+        let first = self.core.bus.code(address)?;
+        let wide = decode::is_wide(first);
+        let second = if wide { self.core.bus.code(address.wrapping_add(2))? } else { 0 };
+        let op = decode::decode(first, second, address, false);
+        (!self.core.spec.features().executes(op, wide)).then(|| op.extension(wide).to_string())
+    }
+
     /// The last fault that was raised, even if a handler took it.
     pub fn last_fault(&self) -> Option<Fault> {
         self.core.last_fault
+    }
+}
+
+/// The state before an instruction, for an observer.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    began: u64,
+    cycles: u64,
+    stalls: Stalls,
+}
+
+/// Fetches the lines of an instruction from `first` to `last` that are not at hand; returns the line at hand then.
+fn fetch(core: &mut Core, first: u32, last: u32, line: u32, line_shift: u32) -> u32 {
+    if !core.bus.is_flash(first) {
+        return u32::MAX;
+    }
+    if first >> line_shift != line {
+        core.bus.memory.fetch(first);
+    }
+    if last >> line_shift != first >> line_shift {
+        core.bus.memory.fetch(last);
+    }
+    last >> line_shift
+}
+
+fn flow_kind(op: Op, flow: Flow, skipped: bool) -> FlowKind {
+    match (op, flow) {
+        _ if skipped => FlowKind::Skipped,
+        (Op::BranchLink { .. } | Op::BranchLinkExchange { .. }, _) => FlowKind::Call,
+        (
+            Op::BranchExchange { rm: 14 } | Op::MoveToPc { rm: 14 } | Op::LoadMultiple { .. } | Op::JumpIndexed { rn: 13, .. },
+            Flow::Branch,
+        ) => FlowKind::Return,
+        (_, Flow::Branch) => FlowKind::Branch,
+        _ => FlowKind::Next,
     }
 }

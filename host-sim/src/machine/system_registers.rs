@@ -1,19 +1,23 @@
 //! The registers of the private peripheral bus: SCB, SysTick, NVIC, DWT, debug, ITM, FPU control.
 
 use super::core::Core;
-use super::exception::{COUNT, NMI, PENDSV, SYSTICK};
+use super::cores::{Architecture, CoreSpec, FloatVersion};
+use super::exception::{NMI, PENDSV, SYSTICK};
 use super::fault::Stop;
 use super::timer::Timer;
 
-const CPUID: u32 = 0x410F_C241; // Cortex-M4 r0p1
 const MVFR0: u32 = 0x1011_0021;
 const MVFR1: u32 = 0x1100_0011;
+/// VSEL, VRINT, VMAXNM and the roundings of VCVT.
+const MVFR2_V5: u32 = 0x40;
+const UNALIGN_TRP: u32 = 1 << 3;
 const CYCCNTENA: u32 = 1;
 const TRCENA: u32 = 1 << 24;
 const DWT_CTRL_RESET: u32 = 0x4000_0000;
 
 /// Plain state of the system registers.
 pub(super) struct SystemRegisters {
+    spec: &'static CoreSpec,
     pub(super) vtor: u32,
     scr: u32,
     ccr: u32,
@@ -35,12 +39,14 @@ pub(super) struct SystemRegisters {
     timer: Timer,
 }
 
-impl Default for SystemRegisters {
-    fn default() -> Self {
+impl SystemRegisters {
+    pub(super) fn new(spec: &'static CoreSpec) -> Self {
         Self {
+            spec,
             vtor: 0,
             scr: 0,
-            ccr: 0x200,
+            // STKALIGN; in Armv6-M also UNALIGN_TRP, which cannot be cleared there.
+            ccr: if spec.architecture == Architecture::V6M { 0x200 | UNALIGN_TRP } else { 0x200 },
             shcsr: 0,
             cfsr: 0,
             hfsr: 0,
@@ -73,6 +79,27 @@ impl SystemRegisters {
     /// FPCCR.ASPEN: floating-point instructions set CONTROL.FPCA.
     pub(super) fn keeps_fpu_state(&self) -> bool {
         self.fpccr >> 31 != 0
+    }
+
+    /// FPCCR.LSPEN: exception entry reserves the FPU's part of a frame and stores it when the FPU is used.
+    pub(super) fn defers_fpu_state(&self) -> bool {
+        self.fpccr >> 30 & 1 != 0
+    }
+
+    pub(super) fn sleeps_on_exit(&self) -> bool {
+        self.scr & 2 != 0
+    }
+
+    /// Whether the core has this register; others read as zero and ignore writes.
+    fn has(&self, address: u32) -> bool {
+        match address {
+            // Armv6-M has no DWT counter that software sees, no fault status, no software trigger.
+            0xE000_0000..=0xE000_1FFF | 0xE000_ED24..=0xE000_ED3C | 0xE000_EDF0..=0xE000_EDFC | 0xE000_EF00 => {
+                self.spec.architecture != Architecture::V6M
+            }
+            0xE000_ED88 | 0xE000_EF34..=0xE000_EF48 => self.spec.float.is_some(),
+            _ => true,
+        }
     }
 
     pub(super) fn divide_by_zero_traps(&self) -> bool {
@@ -108,11 +135,14 @@ impl Core {
     /// The aligned word at `address`; `None` outside the private peripheral bus. Unknown registers read as zero.
     pub(super) fn read_system_register(&mut self, address: u32, now: u64) -> Option<u32> {
         let system = &mut self.system;
+        if !system.has(address) {
+            return Some(0);
+        }
         Some(match address {
             0xE000_0000..=0xE000_007C => 1, // ITM stimulus ports are always ready
             0xE000_1000 => system.dwt_ctrl,
             0xE000_1004 => system.cycle_count(now),
-            0xE000_E004 => (COUNT as u32 - 16) / 32 - 1,
+            0xE000_E004 => (self.exceptions.count as u32 - 16).div_ceil(32) - 1,
             0xE000_E010..=0xE000_E01C => {
                 if system.timer.advance(now) {
                     self.exceptions.pending[SYSTICK] = true;
@@ -124,7 +154,7 @@ impl Core {
             0xE000_E200..=0xE000_E2FF => self.interrupt_bits(address, |core, n| core.exceptions.pending[n]),
             0xE000_E300..=0xE000_E37F => self.interrupt_bits(address, |core, n| core.exceptions.active[n]),
             0xE000_E400..=0xE000_E4EF => self.priorities(16 + (address & 0xFF) as usize),
-            0xE000_ED00 => CPUID,
+            0xE000_ED00 => system.spec.cpuid,
             0xE000_ED04 => self.interrupt_control_state(),
             0xE000_ED08 => system.vtor,
             0xE000_ED0C => 0xFA05_0000 | u32::from(self.exceptions.group) << 8,
@@ -139,11 +169,12 @@ impl Core {
             0xE000_ED88 => system.cpacr,
             0xE000_EDF0 => u32::from(system.debugger), // DHCSR.C_DEBUGEN
             0xE000_EDFC => system.demcr,
-            0xE000_EF34 => system.fpccr,
+            0xE000_EF34 => system.fpccr | u32::from(self.lazy_frame),
             0xE000_EF38 => system.fpcar,
             0xE000_EF3C => system.fpdscr,
             0xE000_EF40 => MVFR0,
             0xE000_EF44 => MVFR1,
+            0xE000_EF48 if system.spec.float >= Some(FloatVersion::V5) => MVFR2_V5,
             _ if is_private(address) => 0,
             _ => return None,
         })
@@ -155,7 +186,7 @@ impl Core {
         // Priorities are byte registers; the others are words, whose missing bytes are zero.
         if matches!(word, 0xE000_E400..=0xE000_E4EF | 0xE000_ED18..=0xE000_ED20) {
             let first = if word < 0xE000_ED00 { 16 + (address & 0xFF) as usize } else { 4 + (address - 0xE000_ED18) as usize };
-            for (number, byte) in (first..COUNT).zip(value.to_le_bytes()).take(bytes as usize) {
+            for (number, byte) in (first..self.exceptions.count).zip(value.to_le_bytes()).take(bytes as usize) {
                 self.exceptions.set_priority(number, byte);
             }
             self.attention_at = 0;
@@ -163,6 +194,9 @@ impl Core {
         }
         let value = value << shift;
         let system = &mut self.system;
+        if !system.has(word) {
+            return Some(());
+        }
         match word {
             0xE000_1000 => {
                 system.settle_cycle_count(now);
@@ -183,7 +217,10 @@ impl Core {
                 }
             }
             0xE000_ED10 => system.scr = value & 0x16,
-            0xE000_ED14 => system.ccr = value & 0x31B,
+            0xE000_ED14 if system.spec.architecture != Architecture::V6M => {
+                system.ccr = value & 0x31B;
+                self.alignment_trap = value & UNALIGN_TRP != 0;
+            }
             0xE000_ED24 => system.shcsr = value & 7 << 16,
             0xE000_ED28 => system.cfsr &= !value,
             0xE000_ED2C => system.hfsr &= !value,
@@ -197,7 +234,7 @@ impl Core {
                 system.settle_cycle_count(now);
                 system.demcr = value & 0x0100_07F1;
             }
-            0xE000_EF00 => self.exceptions.pending[(16 + (value & 0xFF) as usize).min(COUNT - 1)] = true,
+            0xE000_EF00 => self.exceptions.pending[(16 + (value & 0xFF) as usize).min(self.exceptions.count - 1)] = true,
             0xE000_EF34 => {
                 system.fpccr = value & 0xC000_0000;
                 self.fpu_ready = false;
@@ -213,7 +250,7 @@ impl Core {
 
     fn priorities(&self, first: usize) -> u32 {
         (0..4)
-            .filter(|i| first + i < COUNT)
+            .filter(|i| first + i < self.exceptions.count)
             .fold(0, |word, i| word | u32::from(self.exceptions.configured_priority(first + i)) << (8 * i))
     }
 
@@ -224,12 +261,12 @@ impl Core {
 
     fn interrupt_bits(&self, address: u32, test: impl Fn(&Self, usize) -> bool) -> u32 {
         let first = Self::first_of(address);
-        (0..32).filter(|bit| first + bit < COUNT && test(self, first + bit)).fold(0, |word, bit| word | 1 << bit)
+        (0..32).filter(|bit| first + bit < self.exceptions.count && test(self, first + bit)).fold(0, |word, bit| word | 1 << bit)
     }
 
     fn each_interrupt(&mut self, address: u32, value: u32, act: impl Fn(&mut Self, usize)) {
-        let first = Self::first_of(address);
-        (0..32).filter(|bit| value >> bit & 1 != 0 && first + bit < COUNT).for_each(|bit| act(self, first + bit));
+        let (first, count) = (Self::first_of(address), self.exceptions.count);
+        (0..32).filter(|bit| value >> bit & 1 != 0 && first + bit < count).for_each(|bit| act(self, first + bit));
     }
 
     fn interrupt_control_state(&self) -> u32 {

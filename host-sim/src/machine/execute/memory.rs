@@ -13,8 +13,21 @@ impl Core {
         self.get(rn).wrapping_add(self.get(rm) << (lsl & 31))
     }
 
+    /// An access of 2 or 4 bytes that no aligned word may hold: a fault, or more cycles.
+    #[cold]
+    fn unaligned(&mut self) -> Result<(), FaultKind> {
+        if self.alignment_trap {
+            return Err(FaultKind::Unaligned);
+        }
+        self.cycles += u64::from(self.costs.unaligned_access);
+        Ok(())
+    }
+
     #[inline(always)]
     pub(super) fn read_word(&mut self, address: u32, at: &Instruction) -> Result<u32, FaultKind> {
+        if address & 3 != 0 {
+            self.unaligned()?;
+        }
         match self.bus.read(address) {
             Some(bytes) => Ok(u32::from_le_bytes(bytes)),
             None => self.read_system(address, 4, at),
@@ -23,6 +36,9 @@ impl Core {
 
     #[inline(always)]
     pub(super) fn write_word(&mut self, address: u32, value: u32, at: &Instruction) -> Result<(), FaultKind> {
+        if address & 3 != 0 {
+            self.unaligned()?;
+        }
         match self.bus.write(address, value.to_le_bytes()) {
             Ok(()) => Ok(()),
             Err(kind) => self.write_system(address, 4, value, kind, at),
@@ -35,7 +51,7 @@ impl Core {
         if address < SYSTEM_SPACE {
             return Err(FaultKind::UnmappedRead);
         }
-        let now = self.cycles + u64::from(at.cycles_before);
+        let now = self.now(at.cycles_before);
         let word = self.read_system_register(address & !3, now).ok_or(FaultKind::UnmappedRead)?;
         let shifted = word >> (8 * (address & 3));
         Ok(if bytes == 4 { shifted } else { shifted & ((1 << (8 * bytes)) - 1) })
@@ -46,7 +62,7 @@ impl Core {
         if address < SYSTEM_SPACE {
             return Err(kind);
         }
-        let now = self.cycles + u64::from(at.cycles_before);
+        let now = self.now(at.cycles_before);
         self.write_system_register(address, bytes, value, now).ok_or(kind)
     }
 
@@ -55,6 +71,9 @@ impl Core {
         match width {
             Width::Word => self.read_word(address, at),
             Width::Half | Width::SignedHalf => {
+                if address & 1 != 0 {
+                    self.unaligned()?;
+                }
                 let half = match self.bus.read(address) {
                     Some(bytes) => u16::from_le_bytes(bytes),
                     None => self.read_system(address, 2, at)? as u16,
@@ -75,10 +94,15 @@ impl Core {
     fn write(&mut self, width: Width, address: u32, value: u32, at: &Instruction) -> Result<(), FaultKind> {
         match width {
             Width::Word => self.write_word(address, value, at),
-            Width::Half | Width::SignedHalf => match self.bus.write(address, (value as u16).to_le_bytes()) {
-                Ok(()) => Ok(()),
-                Err(kind) => self.write_system(address, 2, value, kind, at),
-            },
+            Width::Half | Width::SignedHalf => {
+                if address & 1 != 0 {
+                    self.unaligned()?;
+                }
+                match self.bus.write(address, (value as u16).to_le_bytes()) {
+                    Ok(()) => Ok(()),
+                    Err(kind) => self.write_system(address, 2, value, kind, at),
+                }
+            }
             Width::Byte | Width::SignedByte => match self.bus.write(address, [value as u8]) {
                 Ok(()) => Ok(()),
                 Err(kind) => self.write_system(address, 1, value, kind, at),

@@ -8,7 +8,6 @@ mod multiply;
 mod system;
 
 use super::core::{Core, Flow};
-use super::cycles::cortex_m4;
 use super::fault::{FaultKind, Stop};
 use super::op::{Instruction, Op, Width};
 use data::{add_with_carry, apply_shift};
@@ -228,7 +227,7 @@ impl Core {
     /// A conditional branch that is taken.
     #[inline(always)]
     fn take(&mut self, target: u32) -> Flow {
-        self.cycles += u64::from(cortex_m4::refill());
+        self.cycles += u64::from(self.costs.refill);
         self.r[15] = target;
         Flow::Branch
     }

@@ -1,7 +1,6 @@
 //! Multiplication and division.
 
 use crate::machine::core::{Core, Flow};
-use crate::machine::cycles::cortex_m4;
 use crate::machine::fault::FaultKind;
 use crate::machine::op::Reg;
 
@@ -113,7 +112,7 @@ impl Core {
             ),
             false => (n.checked_div(m).unwrap_or(0), (n, m)),
         };
-        self.cycles += u64::from(cortex_m4::divide_extra(magnitudes.0, magnitudes.1));
+        self.cycles += u64::from(self.costs.divide_extra(magnitudes.0, magnitudes.1));
         self.set(rd, quotient);
         Flow::Next
     }

@@ -8,8 +8,11 @@ impl Core {
     /// Whether CPACR grants the FPU; starts a floating-point context if so.
     #[cold]
     pub(super) fn prepare_fpu(&mut self) -> bool {
-        if !self.system.fpu_enabled() {
+        if self.spec.float.is_none() || !self.system.fpu_enabled() {
             return false;
+        }
+        if std::mem::take(&mut self.lazy_frame) {
+            self.cycles += u64::from(self.costs.float_frame);
         }
         if self.control & 4 == 0 && self.system.keeps_fpu_state() {
             self.control |= 4;

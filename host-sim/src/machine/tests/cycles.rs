@@ -117,12 +117,14 @@ fn instructions_are_counted_exactly() {
 
 #[test]
 fn supervisor_call_and_back() {
-    // SVC 1, entry 12, BX 1 + refill 2, return 12; each way 18 words more with a floating-point context.
-    let cases: [(Program, u64); 2] =
-        [(("svc #0", &[0xDF00]), 28), (("vmov.f32 s0, #1.0; svc #0", &[0xEEB7, 0x0A00, 0xDF00]), 1 + 28 + 36)];
-    for (program, cycles) in cases {
+    // SVC 1, entry 12, BX 1 + refill 2, return 12. A floating-point context costs 18 words each way, but only if the handler uses the
+    // FPU: VMOV 1.
+    let float: Program = ("vmov.f32 s0, #1.0; svc #0", &[0xEEB7, 0x0A00, 0xDF00]);
+    let cases: [(Program, &[u16], u64); 3] =
+        [(("svc #0", &[0xDF00]), &[0x4770], 28), (float, &[0x4770], 1 + 28), (float, &[0xEEB7, 0x0A00, 0x4770], 1 + 28 + 1 + 36)];
+    for (program, handler, cycles) in cases {
         let mut machine = machine(program);
-        place(&mut machine, HANDLER, &[0x4770]); // bx lr
+        place(&mut machine, HANDLER, handler);
         assert_eq!(machine.run(100), Stop::Breakpoint { imm: 0 });
         assert_eq!(machine.cycles(), cycles, "{}", program.0);
     }
@@ -145,5 +147,5 @@ fn the_cycle_counter_reads_the_modelled_count() {
 
 #[test]
 fn every_row_cites_a_source() {
-    assert!(TABLE.iter().all(|row| row.source.contains("Arm") && !row.name.is_empty()));
+    assert!(TABLE.rows.iter().all(|row| row.source.contains("Arm")));
 }

@@ -24,7 +24,7 @@ const BREAK: u16 = 0xBE00;
 fn machine(program: Program) -> Machine {
     let flash = RegionSpec { base: 0, size: 0x1000, kind: RegionKind::Flash };
     let ram = RegionSpec { base: RAM, size: 0x1000, kind: RegionKind::Ram };
-    let mut machine = Machine::new(&[flash, ram]);
+    let mut machine = Machine::new(&cores::CORTEX_M4, &[flash, ram]);
     let mut vectors = [HANDLER | 1; 32];
     (vectors[0], vectors[1]) = (STACK, CODE | 1);
     let vectors: Vec<u8> = vectors.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -42,7 +42,7 @@ fn bytes_of_system_registers() {
 
 #[test]
 fn an_empty_vector_table_locks_up() {
-    let mut machine = Machine::new(&[RegionSpec { base: 0, size: 64, kind: RegionKind::Flash }]);
+    let mut machine = Machine::new(&cores::CORTEX_M4, &[RegionSpec { base: 0, size: 64, kind: RegionKind::Flash }]);
     machine.reset();
     assert!(matches!(machine.run(10), Stop::Lockup(Fault { kind: FaultKind::InvalidState, .. })));
 }

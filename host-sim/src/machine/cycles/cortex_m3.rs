@@ -1,0 +1,58 @@
+//! Cortex-M3.
+
+use super::{Class, Issue, Row, Status, Table, row};
+
+const INTEGER: &str = "Arm DDI0337, table 3-1 (Cortex-M3 instructions)";
+const PAIRING: &str = "Arm DDI0337, section 3.3.2 (load/store timings); TI SWCU185G";
+const EXCEPTIONS: &str = "Arm DDI0337, section 3.9 (exceptions)";
+
+use Status::{Documented, Estimate, MeasuredByOthers};
+
+/// The table.
+pub const TABLE: Table = Table { version: "cortex-m3/1", issue: Issue::Single, rows: ROWS };
+
+#[rustfmt::skip] // a table
+const ROWS: &[Row] = &[
+    row(Class::Data, 1, 0, INTEGER, Documented),
+    row(Class::DataShifted, 1, 0, INTEGER, Documented),
+    row(Class::Simd, 1, 0, INTEGER, Documented),
+    row(Class::Multiply, 1, 0, INTEGER, Documented),
+    row(Class::MultiplyAccumulate, 2, 0, INTEGER, Documented),
+    row(Class::MultiplyLong, 4, 0, INTEGER, Estimate),
+    row(Class::MultiplyLongAccumulate, 5, 0, INTEGER, Estimate),
+    row(Class::Divide, 2, 0, INTEGER, Documented),
+    row(Class::DivideRange, 10, 0, INTEGER, Documented),
+    row(Class::IfThen, 1, 0, INTEGER, Estimate),
+    row(Class::Skipped, 1, 0, INTEGER, Documented),
+    row(Class::Hint, 1, 0, INTEGER, Documented),
+    row(Class::Wait, 1, 0, INTEGER, Documented),
+    row(Class::Special, 2, 0, INTEGER, Estimate),
+    row(Class::ChangeState, 2, 0, INTEGER, Estimate),
+    row(Class::Barrier, 1, 0, INTEGER, Estimate),
+    row(Class::Exceptional, 1, 0, INTEGER, Estimate),
+    row(Class::Load, 2, 0, INTEGER, Documented),
+    row(Class::LoadLiteral, 2, 0, INTEGER, Documented),
+    row(Class::PipelinedLoad, 1, 0, PAIRING, MeasuredByOthers),
+    row(Class::AddressDependency, 0, 0, PAIRING, Estimate),
+    row(Class::Store, 1, 0, PAIRING, MeasuredByOthers),
+    row(Class::StoreRegisterOffset, 1, 0, PAIRING, MeasuredByOthers),
+    row(Class::LoadDual, 1, 1, INTEGER, Documented),
+    row(Class::StoreDual, 1, 1, INTEGER, Documented),
+    row(Class::LoadMultiple, 1, 1, INTEGER, Documented),
+    row(Class::StoreMultiple, 1, 1, INTEGER, Documented),
+    row(Class::LoadExclusive, 2, 0, INTEGER, Documented),
+    row(Class::StoreExclusive, 2, 0, INTEGER, Documented),
+    row(Class::UnalignedAccess, 0, 0, PAIRING, Estimate),
+    row(Class::Branch, 1, 0, INTEGER, Documented),
+    row(Class::BranchLink, 1, 0, INTEGER, Documented),
+    row(Class::BranchExchange, 1, 0, INTEGER, Documented),
+    row(Class::LoadPc, 2, 0, INTEGER, Documented),
+    row(Class::PopPc, 1, 1, INTEGER, Documented),
+    row(Class::TableBranch, 2, 0, INTEGER, Estimate),
+    row(Class::Refill, 2, 0, INTEGER, Estimate),
+    row(Class::UnalignedTarget, 0, 0, PAIRING, Estimate),
+    row(Class::UnalignedRun, 0, 0, PAIRING, Estimate),
+    row(Class::ExceptionEntry, 12, 0, EXCEPTIONS, Documented),
+    row(Class::ExceptionReturn, 12, 0, EXCEPTIONS, Estimate),
+    row(Class::TailChain, 6, 0, EXCEPTIONS, Documented),
+];
