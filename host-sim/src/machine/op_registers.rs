@@ -6,6 +6,7 @@ use super::op::{Alu, FloatOp, Lanes, Op, Reg, Shift};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Registers(pub(super) u64);
 
+#[allow(dead_code)] // the rest is for dual issue
 impl Registers {
     /// N, Z, C, V.
     pub(super) const FLAGS: Self = Self(1 << 48);
