@@ -43,6 +43,16 @@ pub struct CacheShape {
     pub replacement: Replacement,
 }
 
+/// A transfer that the next miss can continue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequential {
+    /// Core cycles that the continued read stalls.
+    pub wait_cycles: u32,
+    /// Most core cycles since the end of the read before.
+    pub within_cycles: u32,
+}
+
 /// Timing of flash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +63,10 @@ pub struct FlashTiming {
     pub wait_cycles: u32,
     /// Stall of each further array line of one cache line; none: as the first.
     pub next_cycles: Option<u32>,
+    /// The same for data, where it differs.
+    pub data_wait_cycles: Option<u32>,
+    /// The miss on the line behind the last one read goes on with the same transfer, if it comes soon enough.
+    pub sequential: Option<Sequential>,
     /// While instructions of a line execute, the next line is read.
     #[serde(default)]
     pub prefetch: bool,
@@ -188,6 +202,8 @@ impl MemoryProfile {
         if let Some(flash) = &profile.flash {
             power_of_two("flash.line_bytes", flash.line_bytes, 4..=256)?;
             limit("flash.wait_cycles", flash.wait_cycles, 10_000)?;
+            limit("flash.data_wait_cycles", flash.data_wait_cycles.unwrap_or(0), 10_000)?;
+            limit("flash.sequential.wait_cycles", flash.sequential.map_or(0, |sequential| sequential.wait_cycles), 10_000)?;
             limit("flash.next_cycles", flash.next_cycles.unwrap_or(0), 10_000)?;
             let caches = [
                 ("flash.instruction_cache", &flash.instruction_cache),

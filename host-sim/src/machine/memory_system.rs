@@ -3,7 +3,7 @@
 //! One access at a time: instruction fetch and data reads take turns as the program makes them, and a read of the array that is still
 //! under way is waited for. Not modelled: traffic of other bus masters, write-backs, and stores, which the write buffer hides.
 
-use super::memory_profile::{CacheShape, FlashTiming, MemoryProfile, RamTiming, Replacement};
+use super::memory_profile::{CacheShape, FlashTiming, MemoryProfile, RamTiming, Replacement, Sequential};
 
 /// Cycles that the core waited for memory; part of its cycles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +99,9 @@ const NO_LINE: u32 = u32::MAX;
 struct Flash {
     line_shift: u32,
     wait: u64,
+    data_wait: u64,
     next: u64,
+    sequential: Option<Sequential>,
     prefetch: bool,
     shared_port: bool,
     instruction_cache: Option<Cache>,
@@ -112,6 +114,8 @@ struct Flash {
     prefetched_at: u64,
     /// The array is busy until then.
     free_at: u64,
+    /// The line behind the last one that the array brought.
+    following_line: u32,
 }
 
 struct Ram {
@@ -190,6 +194,8 @@ impl Flash {
         Self {
             line_shift: timing.line_bytes.trailing_zeros(),
             wait: timing.wait_cycles.into(),
+            data_wait: timing.data_wait_cycles.unwrap_or(timing.wait_cycles).into(),
+            sequential: timing.sequential,
             next: timing.next_cycles.unwrap_or(timing.wait_cycles).into(),
             prefetch: timing.prefetch,
             shared_port: timing.shared_port.unwrap_or(true),
@@ -201,14 +207,23 @@ impl Flash {
             prefetched_line: NO_LINE,
             prefetched_at: 0,
             free_at: 0,
+            following_line: NO_LINE,
         }
     }
 
-    /// Cycles until the array has brought a line, or a whole line of the cache that asked for it.
-    fn read_array(&mut self, now: u64, cache_line_shift: Option<u32>) -> u64 {
-        let lines = cache_line_shift.map_or(1, |shift| 1u64 << shift.saturating_sub(self.line_shift));
+    /// Cycles until the array has brought the line of `address`, or the whole line of the cache that asked for it, `wait` for the first.
+    fn read_array(&mut self, address: u32, now: u64, wait: u64, cache_line_shift: Option<u32>) -> u64 {
+        let shift = cache_line_shift.map_or(0, |shift| shift.saturating_sub(self.line_shift));
+        let first = address >> self.line_shift >> shift << shift;
+        let wait = match self.sequential {
+            Some(sequential) if first == self.following_line && now <= self.free_at + u64::from(sequential.within_cycles) => {
+                sequential.wait_cycles.into()
+            }
+            _ => wait,
+        };
         let start = if self.shared_port { now.max(self.free_at) } else { now };
-        self.free_at = start + self.wait + (lines - 1) * self.next;
+        self.free_at = start + wait + ((1 << shift) - 1) * self.next;
+        self.following_line = first + (1 << shift);
         self.free_at - now
     }
 
@@ -228,12 +243,13 @@ impl Flash {
         } else {
             counts.instruction_misses += 1;
             let shift = self.instruction_cache.as_ref().map(|cache| cache.line_shift);
-            self.read_array(now, shift)
+            self.read_array(address, now, self.wait, shift)
         };
         if self.prefetch {
             let next = (line + 1) << self.line_shift;
             if !self.instruction_cache.as_ref().is_some_and(|cache| cache.holds(next)) && self.prefetched_line != line + 1 {
-                let ready = self.read_array(now + stall, None);
+                // Started in the first cycle of this line, the read takes that cycle and the waits.
+                let ready = self.read_array(next, now + stall, self.wait + 1, None);
                 self.prefetched_line = line + 1;
                 self.prefetched_at = now + stall + ready;
             }
@@ -259,7 +275,7 @@ impl Flash {
             return 0;
         }
         counts.data_misses += 1;
-        self.read_array(now, shift)
+        self.read_array(address, now, self.data_wait, shift)
     }
 }
 

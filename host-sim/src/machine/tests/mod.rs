@@ -5,6 +5,7 @@ mod data;
 mod exceptions;
 mod float;
 mod memory;
+mod memory_profiles;
 mod system;
 
 use super::*;
