@@ -1,4 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod output;
+pub mod prompt;
 pub mod run;
 pub mod target;

@@ -1,0 +1,216 @@
+//! The firmware answers a prompt: the options of the request, the board, and the conversation. `run` and `profile` share them.
+
+use crate::answer::Collector;
+use crate::board::{Board, End, Event, Limits};
+use crate::cmd::target::{Target, TargetOptions};
+use crate::firmware;
+use crate::image::Image;
+use crate::machine::{Machine, Stop};
+use crate::memory_map::MemoryMap;
+use crate::stream::Stream;
+use anyhow::{Context, Result, bail};
+use fathom::format::prelude::{PRELUDE_BYTES, Prelude};
+use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
+use std::io::{IsTerminal, Write, stdout};
+use std::path::{Path, PathBuf};
+
+/// Exit code after a fault of the guest.
+pub const FAULT: u8 = 101;
+
+/// Options of a request to the firmware.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "What the firmware is asked")]
+pub struct PromptOptions {
+    /// The model [default: firmware/models/default.fathom]
+    #[arg(long, value_name = "BLOB")]
+    pub model: Option<PathBuf>,
+    /// The image [default: built by firmware/build-image]
+    #[arg(long, value_name = "ELF")]
+    pub image: Option<PathBuf>,
+    /// Text to continue
+    #[arg(long, default_value = "ROMEO:\n")]
+    pub prompt: String,
+    /// Tokens to generate, at most; the end of the model's context ends generation too
+    #[arg(long, default_value_t = 100)]
+    pub tokens: u32,
+    /// Seed of the sampler
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Sampling temperature; 0 takes the most likely token
+    #[arg(long, default_value_t = 0.8)]
+    pub temperature: f32,
+    /// Sample among this many most likely tokens; 0 is all
+    #[arg(long, default_value_t = 0)]
+    pub top_k: u16,
+    /// Operating point of the model, 0 the cheapest [default: the model's]
+    #[arg(long)]
+    pub effort: Option<u8>,
+    /// Stop a runaway guest after this many instructions
+    #[arg(long, default_value_t = 20_000_000_000, value_name = "N")]
+    pub max_instructions: u64,
+    /// Do not show the firmware's log
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// A board with the firmware and a model on it, and the request for it.
+pub struct Prepared {
+    /// The firmware image.
+    pub image: Image,
+    /// What is modelled.
+    pub target: Target,
+    /// The board, reset.
+    pub board: Board,
+    /// Bytes of the model.
+    pub model_bytes: usize,
+    request: Vec<u8>,
+}
+
+/// How a conversation ended.
+pub enum Outcome {
+    /// With an answer.
+    Answered(Box<Collector>),
+    /// The guest failed, which was said on stderr; this is the exit code for it.
+    Failed(u8),
+}
+
+impl PromptOptions {
+    /// Reads or builds what is needed and puts it on a board.
+    ///
+    /// # Errors
+    /// Anything that keeps the guest from running.
+    pub fn prepare(&self, target: &TargetOptions) -> Result<Prepared> {
+        let workspace = if self.model.is_none() || self.image.is_none() { Some(firmware::workspace()?) } else { None };
+        let in_workspace = |path: &str| workspace.as_deref().unwrap_or(Path::new(".")).join(path);
+        let model_path = self.model.clone().unwrap_or_else(|| in_workspace("firmware/models/default.fathom"));
+        let model = std::fs::read(&model_path).with_context(|| format!("cannot read the model {}", model_path.display()))?;
+        if model.is_empty() {
+            bail!("the model {} is empty: export it again", model_path.display());
+        }
+        // Only the file knows its length: the guest sees a whole flash region.
+        if let Some(prelude) = model.first_chunk::<PRELUDE_BYTES>().and_then(Prelude::read)
+            && model.len() < prelude.total_bytes as usize
+        {
+            let (wanted, found) = (prelude.total_bytes, model.len());
+            bail!("the model {} is truncated: {wanted} bytes wanted, {found} found; copy it again", model_path.display());
+        }
+        let request = self.request()?;
+        let image_path = match &self.image {
+            Some(path) => path.clone(),
+            None => firmware::build(&in_workspace("."))?,
+        };
+        let image = Image::read(&image_path)?;
+        let (target, _) = target.resolve(&image)?;
+        let map = MemoryMap::firmware();
+        let mut board = Board::assemble(target.machine(&map.regions), &map, &image)?;
+        board.place_model(&image, &model)?;
+        Ok(Prepared { image, target, board, model_bytes: model.len(), request })
+    }
+
+    /// Runs the guest, by `step`, until it has answered; shows the answer as it comes.
+    ///
+    /// # Errors
+    /// The guest neither answers nor says why.
+    pub fn answer(&self, prepared: &mut Prepared, step: &mut dyn FnMut(&mut Machine, u64) -> Stop) -> Result<Outcome> {
+        let (end, collector) = self.converse(prepared, step)?;
+        let Prepared { board, image, .. } = prepared;
+        if let Some(fault) = board.describe_fault(image) {
+            eprintln!("host-sim: {fault}");
+            return Ok(Outcome::Failed(FAULT));
+        }
+        match end {
+            End::Exit(0) if collector.answer.ended.is_some() => Ok(Outcome::Answered(Box::new(collector))),
+            End::Exit(0) => bail!("the guest exited before its answer was complete"),
+            End::Exit(code) => {
+                match &collector.answer.failed {
+                    Some(message) => eprintln!("host-sim: {message}"),
+                    None => eprintln!("host-sim: the guest exited with code {code}"),
+                }
+                Ok(Outcome::Failed(code.clamp(1, 255) as u8))
+            }
+            why => bail!("the guest stopped: {why}, at {}", image.place(board.machine.register(15))),
+        }
+    }
+
+    /// The request as one frame.
+    fn request(&self) -> Result<Vec<u8>> {
+        let prompt = self.prompt.as_bytes();
+        if prompt.is_empty() {
+            bail!("the prompt is empty: give at least one character with --prompt");
+        }
+        if prompt.len() > MAX_PROMPT {
+            bail!("the prompt has {} bytes, at most {MAX_PROMPT} fit into a request: shorten it", prompt.len());
+        }
+        if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
+            bail!("--temperature is {}, but must be 0 or more", self.temperature);
+        }
+        let Self { tokens, seed, temperature, top_k, effort, .. } = *self;
+        let request = Request { prompt, tokens, seed, temperature, top_k, effort };
+        let mut buffer = [0; MAX_FRAME];
+        let frame = encode(&request, &mut buffer).context("the request does not fit into a frame")?;
+        Ok(frame.to_vec())
+    }
+
+    /// Sends the request and shows the answer as it comes.
+    fn converse(&self, prepared: &mut Prepared, step: &mut dyn FnMut(&mut Machine, u64) -> Stop) -> Result<(End, Collector)> {
+        let Prepared { board, image, request, .. } = prepared;
+        let limits = Limits { instructions: self.max_instructions, ..Limits::default() };
+        let shaded = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let mut stream = Stream::new(stdout().lock(), shaded);
+        let mut collector = Collector::new(self.prompt.as_bytes());
+        let mut trouble: Result<()> = Ok(());
+        let mut log = HeldLog { lines: Some(Vec::new()) };
+        let end = board.run_by(step, image, request, &limits, &mut |event| match event {
+            Event::Log(line) => {
+                if !self.quiet {
+                    log.line(line);
+                }
+            }
+            Event::Console(bytes) => {
+                let _ = std::io::stderr().write_all(bytes); // a closed stderr is nobody's loss
+            }
+            Event::Channel(0 | 2.., _) => {} // not the firmware's
+            Event::Channel(1, bytes) => {
+                let blocks = collector.answer.blocks;
+                stream.set_blocks(blocks);
+                let mut shown = Ok(());
+                let received = collector.receive(bytes, |text, active| {
+                    if shown.is_ok() {
+                        shown = stream.token(text, active.count_ones());
+                    }
+                });
+                if !collector.answer.prompt.is_empty() {
+                    log.release();
+                }
+                if trouble.is_ok() {
+                    trouble = received.map_err(anyhow::Error::from).and(shown.map_err(anyhow::Error::from));
+                }
+            }
+        })?;
+        if collector.answer.failed.is_none() {
+            log.release();
+        }
+        stream.finish()?;
+        trouble?;
+        Ok((end, collector))
+    }
+}
+
+/// The guest's log, held back until the guest has taken the request: a refusal is then one line, that of its record.
+struct HeldLog {
+    /// What is held; none once it was released.
+    lines: Option<Vec<String>>,
+}
+
+impl HeldLog {
+    fn line(&mut self, line: &str) {
+        match &mut self.lines {
+            Some(lines) => lines.push(line.to_owned()),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn release(&mut self) {
+        self.lines.take().into_iter().flatten().for_each(|line| eprintln!("{line}"));
+    }
+}
