@@ -222,11 +222,12 @@ impl Core {
     /// An interworking branch: bit 0 must be set, and in handler mode an EXC_RETURN returns from the exception.
     #[inline(always)]
     pub(super) fn branch_exchange(&mut self, target: u32) -> Flow {
-        if target & 1 == 0 {
-            return self.raise(FaultKind::InvalidState, target);
-        }
+        // First, because bit 0 of an EXC_RETURN is clear in Armv8-M without the Security extension.
         if target >= 0xF000_0000 && self.ipsr != 0 {
             return self.exception_return(target);
+        }
+        if target & 1 == 0 {
+            return self.raise(FaultKind::InvalidState, target);
         }
         self.r[15] = target & !1;
         Flow::Branch

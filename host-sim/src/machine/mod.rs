@@ -4,8 +4,8 @@
 //! `execute` changes the `core`, `exception` and `system_registers` do the rest. [`cores`] says what a core has and [`cycles`] what its
 //! instructions cost; [`memory_profile`] describes a memory system and `memory_system` makes the core wait for it.
 //!
-//! The machine is deterministic: the same calls give the same states and counts. Interrupts are taken between basic blocks (at most 120
-//! instructions), and never depend on wall-clock time. No MPU; unprivileged code may access everything.
+//! The machine is deterministic: the same calls give the same states and counts, in one run or in many pieces. Interrupts are taken between
+//! instructions, at modelled cycles. No MPU; unprivileged code may access everything.
 
 mod arithmetic;
 mod block;
@@ -229,10 +229,14 @@ impl Machine {
             let pc = pc.wrapping_sub(offset_of(start));
             core.cycles = core.cycles.wrapping_sub(cycles_to(start).into());
             core.it = 0;
+            let interruptible = core.attention_at != u64::MAX;
             let mut index = start;
             let mut observed = Before::default();
             let flow = loop {
                 let Some(at) = all[..count].get(index) else { break Flow::Next };
+                if interruptible && index > 0 && core.now(at.cycles_before) >= core.attention_at {
+                    break Flow::Next;
+                }
                 if O::ACTIVE {
                     observed = Before { began: core.now(at.cycles_before), cycles: core.cycles, stalls: core.bus.memory.stalls };
                 }
@@ -294,7 +298,7 @@ impl Machine {
             core.r[15] = pc.wrapping_add(offset_of(executed));
             core.it = all.get(executed).map_or(block.it_after, |next| next.it);
             match flow {
-                Flow::Next if executed < all.len() => self.paused = Some((block, executed)),
+                Flow::Next if executed < all.len() && core.instructions >= end => self.paused = Some((block, executed)),
                 Flow::Fault => {
                     let here = core.r[15];
                     let (kind, address) = core.raised.take().unwrap_or((FaultKind::Undefined, here));

@@ -4,6 +4,7 @@ mod cycles;
 mod data;
 mod exceptions;
 mod float;
+mod interrupts;
 mod memory;
 mod memory_profiles;
 mod system;
@@ -23,9 +24,14 @@ const BREAK: u16 = 0xBE00;
 
 /// A machine with `program` at its entry and a `bkpt #0` behind it; r4 points to RAM, the FPU is on.
 fn machine(program: Program) -> Machine {
+    machine_with(&cores::CORTEX_M4, program)
+}
+
+/// The same with another core.
+fn machine_with(core: &'static CoreSpec, program: Program) -> Machine {
     let flash = RegionSpec { base: 0, size: 0x1000, kind: RegionKind::Flash };
     let ram = RegionSpec { base: RAM, size: 0x1000, kind: RegionKind::Ram };
-    let mut machine = Machine::new(&cores::CORTEX_M4, &[flash, ram]);
+    let mut machine = Machine::new(core, &[flash, ram]);
     let mut vectors = [HANDLER | 1; 32];
     (vectors[0], vectors[1]) = (STACK, CODE | 1);
     let vectors: Vec<u8> = vectors.iter().flat_map(|word| word.to_le_bytes()).collect();
