@@ -6,8 +6,9 @@ use crate::machine::cores::CORTEX_M4;
 use crate::machine::{Machine, Stop};
 use crate::memory_map::MemoryMap;
 use crate::rtt::Rtt;
-use crate::semihosting::{self, Call};
+use crate::semihosting::{Heap, Output, Semihosting};
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -67,6 +68,8 @@ pub enum Event<'a> {
     Channel(u32, &'a [u8]),
     /// Console text by semihosting.
     Console(&'a [u8]),
+    /// Console text by semihosting, meant for standard error.
+    ConsoleError(&'a [u8]),
 }
 
 /// How the guest ended.
@@ -149,6 +152,8 @@ pub fn model_region(image: &Image) -> Option<Range<u32>> {
 pub struct Board {
     /// The core and its memory.
     pub machine: Machine,
+    /// The host's half of semihosting: a console without input, and no files, unless the caller says otherwise.
+    pub semihosting: Semihosting,
     initial_stack: u32,
     rtt: Option<Rtt>,
 }
@@ -179,7 +184,9 @@ impl Board {
         machine.set_debugger_attached(true);
         machine.reset();
         let initial_stack = machine.register(13);
-        Ok(Self { machine, initial_stack, rtt: image.symbol("_SEGGER_RTT").map(Rtt::new) })
+        let mut semihosting = Semihosting::default();
+        semihosting.heap = Heap::beside(image, map);
+        Ok(Self { machine, semihosting, initial_stack, rtt: image.symbol("_SEGGER_RTT").map(Rtt::new) })
     }
 
     /// Puts a model into the image's model region; an empty one leaves it as it is.
@@ -210,20 +217,24 @@ impl Board {
         event: &mut dyn FnMut(Event<'_>),
     ) -> anyhow::Result<End> {
         let limits = Limits { instructions: max_instructions, ..Limits::default() };
-        self.run_by(&mut |machine, instructions| machine.run(instructions), image, input, &limits, event)
+        let mut event = |it: Event<'_>| {
+            event(it);
+            Ok(())
+        };
+        self.run_by(&mut |machine, instructions| machine.run(instructions), image, input, &limits, &mut event)
     }
 
     /// The same with other limits, where `step` runs the machine for at most so many instructions: to observe them, say.
     ///
     /// # Errors
-    /// An image whose log cannot be decoded.
+    /// An image whose log cannot be decoded; the first error of `event`, which ends the run.
     pub fn run_by(
         &mut self,
         step: &mut dyn FnMut(&mut Machine, u64) -> Stop,
         image: &Image,
         mut input: &[u8],
         limits: &Limits,
-        event: &mut dyn FnMut(Event<'_>),
+        event: &mut dyn FnMut(Event<'_>) -> io::Result<()>,
     ) -> anyhow::Result<End> {
         let table = LogTable::new(image)?;
         let mut log = table.decoder();
@@ -242,23 +253,26 @@ impl Board {
                     since.is_some_and(|since| now >= since + AFTER_FAULT).then_some(End::Fault)
                 }
                 Stop::Breakpoint { imm: 0xab } => {
-                    let call = semihosting::serve(&mut self.machine);
-                    self.machine.resume_after_breakpoint();
-                    match call {
-                        Call::Console(bytes) => {
-                            event(Event::Console(&bytes));
-                            None
+                    let mut shown = Ok(());
+                    let exit = self.semihosting.serve(&mut self.machine, &mut |output, bytes| {
+                        let it = match output {
+                            Output::Standard => Event::Console(bytes),
+                            Output::Error => Event::ConsoleError(bytes),
+                        };
+                        if shown.is_ok() {
+                            shown = event(it);
                         }
-                        Call::Exit(code) => Some(End::Exit(code)),
-                        Call::Done => None,
-                    }
+                    });
+                    self.machine.resume_after_breakpoint();
+                    shown?;
+                    exit.map(End::Exit)
                 }
                 Stop::Breakpoint { imm } => Some(End::Breakpoint(imm)),
                 Stop::Sleep => Some(End::Asleep),
                 Stop::ResetRequested => Some(End::Reset),
                 Stop::Lockup(_) => Some(End::Fault),
             };
-            self.exchange(&mut log, &mut input, event);
+            self.exchange(&mut log, &mut input, event)?;
             if let Some(end) = end {
                 return Ok(end);
             }
@@ -272,39 +286,38 @@ impl Board {
     }
 
     /// Moves bytes between the guest's channels and the host: up 0 is the log, down 0 the requests.
-    fn exchange(&mut self, log: &mut Log<'_>, input: &mut &[u8], event: &mut dyn FnMut(Event<'_>)) {
-        let Some(rtt) = self.rtt else { return };
+    fn exchange(
+        &mut self,
+        log: &mut Log<'_>,
+        input: &mut &[u8],
+        event: &mut dyn FnMut(Event<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(rtt) = self.rtt else { return Ok(()) };
         let mut bytes = Vec::new();
         for channel in 0..rtt.up_channels(&self.machine) {
             bytes.clear();
             rtt.read_up(&mut self.machine, channel, &mut bytes);
             if channel == 0 && log.decodes() {
-                log.receive(&bytes, |line| event(Event::Log(line)));
+                let mut shown = Ok(());
+                log.receive(&bytes, |line| {
+                    if shown.is_ok() {
+                        shown = event(Event::Log(line));
+                    }
+                });
+                shown?;
             } else if !bytes.is_empty() {
-                event(Event::Channel(channel, &bytes));
+                event(Event::Channel(channel, &bytes))?;
             }
         }
         if !input.is_empty() {
             let sent = rtt.write_down(&mut self.machine, 0, input);
             *input = &input[sent..];
         }
+        Ok(())
     }
 
     /// The most stack that was ever in use, in bytes.
     pub fn stack_peak(&self) -> u32 {
         self.initial_stack.saturating_sub(self.machine.lowest_stack_pointer())
-    }
-
-    /// The first fault that the guest ran into, if any, as one line and the registers of that moment.
-    pub fn describe_fault(&self, image: &Image) -> Option<String> {
-        let (fault, registers) = self.machine.first_fault()?;
-        let registers: Vec<String> = registers.iter().enumerate().map(|(n, value)| format!("r{n}={value:08x}")).collect();
-        let place = image.place(fault.pc);
-        Some(format!(
-            "guest fault: {fault} at {:#010x} in {place}\n  {}\n  {}",
-            fault.pc,
-            registers[..8].join(" "),
-            registers[8..].join(" ")
-        ))
     }
 }

@@ -16,9 +16,11 @@ pub mod semihosting;
 pub mod log;
 
 pub mod board;
+pub mod post_mortem;
 
 pub mod answer;
 
+pub mod exec_report;
 pub mod report;
 pub mod stream;
 

@@ -5,7 +5,7 @@ use fathom_host_sim::cmd;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-/// Executes Fathom firmware images on a modelled Cortex-M and counts their cycles
+/// Executes Cortex-M images on a modelled core and counts their cycles
 #[derive(Parser)]
 #[command(
     name = "host-sim",
@@ -15,6 +15,7 @@ Every cycle figure is modelled: see ARCHITECTURE.md.
 
 Examples:
   host-sim run
+  host-sim exec --core cortex-m4 program.elf some arguments
   host-sim run --help"
 )]
 struct Arguments {
@@ -25,11 +26,13 @@ struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     Run(cmd::run::Cmd),
+    Exec(cmd::exec::Cmd),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
+        Command::Exec(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -9,6 +9,10 @@ const IDENTIFIER: &[u8; 16] = b"SEGGER RTT\0\0\0\0\0\0";
 const CHANNEL_BYTES: u32 = 24;
 /// More channels than any sane guest has; protects the host from a corrupt block.
 const MAX_CHANNELS: u32 = 16;
+/// The same for the size of a channel's buffer.
+const MAX_BUFFER: u32 = 16 << 20;
+/// Bytes that are moved at once.
+const CHUNK: u32 = 4096;
 
 /// The host's view of one guest's RTT.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +44,8 @@ impl Rtt {
     fn counts(&self, machine: &Machine) -> Option<(u32, u32)> {
         let mut identifier = [0; 16];
         machine.read_bytes(self.control_block, &mut identifier).ok()?;
-        let up = word(machine, self.control_block + 16)?;
-        let down = word(machine, self.control_block + 20)?;
+        let up = word(machine, self.control_block.wrapping_add(16))?;
+        let down = word(machine, self.control_block.wrapping_add(20))?;
         (identifier == *IDENTIFIER && up <= MAX_CHANNELS && down <= MAX_CHANNELS).then_some((up, down))
     }
 
@@ -51,10 +55,11 @@ impl Rtt {
     }
 
     fn channel(&self, machine: &Machine, index: u32) -> Option<Channel> {
-        let address = self.control_block + 24 + CHANNEL_BYTES * index;
-        let field = |offset| word(machine, address + offset);
+        let address = self.control_block.wrapping_add(24 + CHANNEL_BYTES * index);
+        let field = |offset| word(machine, address.wrapping_add(offset));
         let channel = Channel { address, buffer: field(4)?, size: field(8)?, write: field(12)?, read: field(16)? };
-        (channel.size > 0 && channel.write < channel.size && channel.read < channel.size).then_some(channel)
+        ((1..=MAX_BUFFER).contains(&channel.size) && channel.write < channel.size && channel.read < channel.size)
+            .then_some(channel)
     }
 
     /// Appends what the guest wrote to up channel `index` since the last call.
@@ -62,10 +67,13 @@ impl Rtt {
         let Some((up, _)) = self.counts(machine) else { return };
         let Some(channel) = (index < up).then(|| self.channel(machine, index)).flatten() else { return };
         let mut take = |from: u32, to: u32| {
-            let start = out.len();
-            out.resize(start + (to - from) as usize, 0);
-            if machine.read_bytes(channel.buffer + from, &mut out[start..]).is_err() {
-                out.truncate(start);
+            let mut bytes = [0; CHUNK as usize];
+            for start in (from..to).step_by(CHUNK as usize) {
+                let bytes = &mut bytes[..(to - start).min(CHUNK) as usize];
+                if machine.read_bytes(channel.buffer.wrapping_add(start), bytes).is_err() {
+                    break; // a buffer that is not memory
+                }
+                out.extend_from_slice(bytes);
             }
         };
         if channel.write >= channel.read {
@@ -76,7 +84,7 @@ impl Rtt {
         }
         if channel.write != channel.read {
             // The channel was just read, so it is mapped.
-            let _ = machine.write_bytes(channel.address + 16, &channel.write.to_le_bytes());
+            let _ = machine.write_bytes(channel.address.wrapping_add(16), &channel.write.to_le_bytes());
         }
     }
 
@@ -88,13 +96,13 @@ impl Rtt {
         let mut written = 0;
         for byte in bytes {
             let next = (write + 1) % channel.size;
-            if next == channel.read || machine.write_bytes(channel.buffer + write, &[*byte]).is_err() {
+            if next == channel.read || machine.write_bytes(channel.buffer.wrapping_add(write), &[*byte]).is_err() {
                 break;
             }
             write = next;
             written += 1;
         }
-        let _ = machine.write_bytes(channel.address + 12, &write.to_le_bytes());
+        let _ = machine.write_bytes(channel.address.wrapping_add(12), &write.to_le_bytes());
         written
     }
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod exec;
 pub mod output;
 pub mod prompt;
 pub mod run;

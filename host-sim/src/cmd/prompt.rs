@@ -7,15 +7,13 @@ use crate::firmware;
 use crate::image::Image;
 use crate::machine::{Machine, Stop};
 use crate::memory_map::MemoryMap;
+use crate::post_mortem::FAULT;
 use crate::stream::Stream;
 use anyhow::{Context, Result, bail};
 use fathom::format::prelude::{PRELUDE_BYTES, Prelude};
 use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
-
-/// Exit code after a fault of the guest.
-pub const FAULT: u8 = 101;
 
 /// Options of a request to the firmware.
 #[derive(clap::Args, Clone, Debug)]
@@ -160,32 +158,36 @@ impl PromptOptions {
         let mut collector = Collector::new(self.prompt.as_bytes());
         let mut trouble: Result<()> = Ok(());
         let mut log = HeldLog { lines: Some(Vec::new()) };
-        let end = board.run_by(step, image, request, &limits, &mut |event| match event {
-            Event::Log(line) => {
-                if !self.quiet {
-                    log.line(line);
-                }
-            }
-            Event::Console(bytes) => {
-                let _ = std::io::stderr().write_all(bytes); // a closed stderr is nobody's loss
-            }
-            Event::Channel(0 | 2.., _) => {} // not the firmware's
-            Event::Channel(1, bytes) => {
-                let blocks = collector.answer.blocks;
-                stream.set_blocks(blocks);
-                let mut shown = Ok(());
-                let received = collector.receive(bytes, |text, active| {
-                    if shown.is_ok() {
-                        shown = stream.token(text, active.count_ones());
+        let end = board.run_by(step, image, request, &limits, &mut |event| {
+            match event {
+                Event::Log(line) => {
+                    if !self.quiet {
+                        log.line(line);
                     }
-                });
-                if !collector.answer.prompt.is_empty() {
-                    log.release();
                 }
-                if trouble.is_ok() {
-                    trouble = received.map_err(anyhow::Error::from).and(shown.map_err(anyhow::Error::from));
+                Event::Console(bytes) | Event::ConsoleError(bytes) => {
+                    let _ = std::io::stderr().write_all(bytes); // a closed stderr is nobody's loss
+                }
+                Event::Channel(0 | 2.., _) => {} // not the firmware's
+                Event::Channel(1, bytes) => {
+                    let blocks = collector.answer.blocks;
+                    stream.set_blocks(blocks);
+                    let mut shown = Ok(());
+                    let received = collector.receive(bytes, |text, active| {
+                        if shown.is_ok() {
+                            shown = stream.token(text, active.count_ones());
+                        }
+                    });
+                    if !collector.answer.prompt.is_empty() {
+                        log.release();
+                    }
+                    if trouble.is_ok() {
+                        trouble = received.map_err(anyhow::Error::from);
+                    }
+                    shown?;
                 }
             }
+            Ok(())
         })?;
         if collector.answer.failed.is_none() {
             log.release();
