@@ -126,7 +126,11 @@ fn infer(attributes: Option<Attributes>) -> Result<&'static CoreSpec> {
     match attributes.m_profile() {
         Some(Profile::V6M) => Ok(&cores::CORTEX_M0PLUS),
         Some(Profile::V7M) => Ok(&cores::CORTEX_M3),
-        Some(Profile::V7EM) => Ok(&cores::CORTEX_M4),
+        Some(Profile::V7EM) => Ok(match attributes.fp_arch {
+            0 => &cores::CORTEX_M4_NOFPU,
+            7 | 8 => &cores::CORTEX_M7, // FPv5
+            _ => &cores::CORTEX_M4,
+        }),
         Some(Profile::V8M) => Ok(&cores::CORTEX_M33),
         None => bail!("the image is for {attributes}, which no core here executes: build it for a Cortex-M"),
     }
