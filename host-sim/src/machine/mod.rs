@@ -14,6 +14,7 @@ mod core;
 pub mod cores;
 pub mod cycles;
 mod decode;
+mod disassembly;
 mod exception;
 mod exception_frame;
 mod execute;
@@ -308,6 +309,18 @@ impl Machine {
                 _ => {}
             }
         }
+    }
+
+    /// The instruction at `address` as text, and its bytes (2 or 4); `None` where there is no memory. Whether an IT block makes it
+    /// conditional is seen from the code before it.
+    pub fn disassemble(&self, address: u32) -> Option<(String, u32)> {
+        let read = |address| self.core.bus.read(address).map(u16::from_le_bytes);
+        let address = address & !1;
+        let first = read(address)?;
+        let wide = decode::is_wide(first);
+        let second = if wide { read(address.wrapping_add(2))? } else { 0 };
+        let it = disassembly::it_state(address, read);
+        Some((disassembly::text(first, second, address, it), if wide { 4 } else { 2 }))
     }
 
     /// Steps over the `BKPT` that [`run`](Self::run) stopped at, as one instruction.

@@ -52,7 +52,7 @@ fn wide(first: u16, second: u16, pc: u32) -> Op {
 }
 
 /// Value of the program counter as an operand of literal loads and ADR.
-fn literal_base(pc: u32) -> u32 {
+pub(super) fn literal_base(pc: u32) -> u32 {
     pc.wrapping_add(4) & !3
 }
 
