@@ -18,7 +18,6 @@ mod disassembly;
 mod exception;
 mod exception_frame;
 mod execute;
-#[allow(dead_code)] // until cores choose
 mod extension;
 mod fault;
 pub mod memory_profile;
@@ -314,7 +313,7 @@ impl Machine {
     /// The instruction at `address` as text, and its bytes (2 or 4); `None` where there is no memory. Whether an IT block makes it
     /// conditional is seen from the code before it.
     pub fn disassemble(&self, address: u32) -> Option<(String, u32)> {
-        let read = |address| self.core.bus.read(address).map(u16::from_le_bytes);
+        let read = |address| self.core.bus.code(address);
         let address = address & !1;
         let first = read(address)?;
         let wide = decode::is_wide(first);
