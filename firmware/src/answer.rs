@@ -25,7 +25,9 @@ pub fn answer<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &R
     link::send(&Record::Prefilled { tokens: prompt.len() as u32, cycles });
 
     let ended = generate(session, blob, request, meter)?;
-    link::send(&Record::Regions { cycles: meter.regions() });
+    for block in core::iter::once(None).chain((0..blob.shape().blocks).map(Some)) {
+        link::send(&Record::Regions { block: block.map(|block| block as u8), cycles: meter.regions(block) });
+    }
     link::send(&Record::Done { ended });
     defmt::info!("done: {}, {=u64} cycles in all", ended, meter.now());
     Ok(())
@@ -51,9 +53,9 @@ fn generate<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Req
             return Ok(Ended::ContextFull);
         }
         let start = meter.now();
-        meter.enter(Region::Sampling);
+        meter.enter(Region::Sampling, None);
         let token = sampler.sample(session.logits());
-        meter.enter(Region::Other);
+        meter.enter(Region::Other, None);
         session.step(token)?;
         let cycles = meter.now() - start;
         let active = session.trace().masks().last().copied().unwrap_or_default();

@@ -19,9 +19,9 @@ const TILE: usize = 8;
 
 #[entry]
 fn main() -> ! {
-    let meter = Meter::start();
+    let Some(meter) = meter() else { board::exit(Exit::Failed) };
     link::open();
-    match run(&meter) {
+    match run(meter) {
         Ok(()) => board::exit(Exit::Success),
         Err(failure) => {
             defmt::error!("{}", failure);
@@ -29,6 +29,14 @@ fn main() -> ! {
             board::exit(Exit::Failed)
         }
     }
+}
+
+/// The running meter, a static because its counters would take a ninth of the stack; only once.
+#[inline(never)] // what builds it leaves the stack
+fn meter() -> Option<&'static Meter> {
+    let meter = cortex_m::singleton!(: Meter = Meter::stopped())?;
+    meter.start();
+    Some(meter)
 }
 
 /// From flash to the last record.

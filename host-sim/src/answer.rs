@@ -75,16 +75,17 @@ impl Collector {
                 // A token of a byte alphabet is one byte of the prompt.
                 if let Some(byte) = self.prompt.get(answer.prompt.len()) {
                     token(std::slice::from_ref(byte), active);
+                    answer.prompt_bytes.push(*byte);
                 }
                 answer.prompt.push(active);
             }
             Record::Prefilled { cycles, .. } => answer.prefill_cycles = cycles,
             Record::Token { token: number, text, active, cycles } => {
-                answer.tokens.push(Token { token: number, active, cycles });
-                answer.text.extend_from_slice(text);
+                answer.tokens.push(Token { token: number, bytes: text.to_vec(), active, cycles });
                 token(text, active);
             }
-            Record::Regions { cycles } => answer.regions = cycles,
+            Record::Regions { block: None, cycles } => answer.outside = cycles,
+            Record::Regions { block: Some(_), cycles } => answer.within.push(cycles),
             Record::Done { ended } => answer.ended = Some(ended),
             Record::Failed { message } => answer.failed = Some(message.to_owned()),
         }
@@ -113,9 +114,8 @@ mod tests {
             for bytes in bytes.chunks(piece) {
                 collector.receive(bytes, |_, _| ()).unwrap();
             }
-            assert_eq!(collector.answer.tokens, [Token { token: 5, active: 7, cycles: 9 }]);
+            assert_eq!(collector.answer.tokens, [Token { token: 5, bytes: b"x".to_vec(), active: 7, cycles: 9 }]);
             assert_eq!(collector.answer.ended, Some(Ended::Requested));
-            assert_eq!(collector.answer.text, b"x");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::session::Session;
 impl<P: Probe> Session<'_, P> {
     /// Runs a tile through all blocks; the residuals of its tokens stay in the arena.
     pub(crate) fn forward(&mut self, tile: &[u16]) {
-        self.probe.enter(Region::Embedding);
+        self.probe.enter(Region::Embedding, None);
         for (row, token) in tile.iter().enumerate() {
             self.embed(row, *token);
         }
@@ -28,7 +28,7 @@ impl<P: Probe> Session<'_, P> {
             let block = Block::new(self.blob, index);
             self.route(&block, index, tile.len());
             self.attention(&block, index);
-            self.mlp(&block);
+            self.mlp(&block, index);
         }
         self.position += tile.len();
     }
@@ -48,7 +48,7 @@ impl<P: Probe> Session<'_, P> {
 
     /// Decides which rows of the tile run this block, and which leave keys and values.
     fn route(&mut self, block: &Block<'_>, index: usize, tokens: usize) {
-        self.probe.enter(Region::Router);
+        self.probe.enter(Region::Router, Some(index));
         let Self { shape, arena, position, .. } = self;
         let threshold = match index.checked_sub(1) {
             Some(router) => self.blob.header().operating_points[self.point].thresholds.get(router).copied(),
@@ -109,11 +109,11 @@ impl<P: Probe> Session<'_, P> {
         let TokenState { cached, active, visible, halting, .. } = &mut arena.tokens;
         let (cached, active) = (&cached[..cached_count], &active[..active_count]);
 
-        probe.enter(Region::Norm);
+        probe.enter(Region::Norm, Some(index));
         for (normed, row) in arena.normed.chunks_exact_mut(width).zip(cached) {
             block.norm1.apply(&arena.residual[*row as usize * width..][..width], normed);
         }
-        probe.enter(Region::Projection);
+        probe.enter(Region::Projection, Some(index));
         let kv_rows = shape.key_value_rows();
         let (key_value, work) = arena.work.split_at_mut(cached_count * kv_rows);
         let (query, work) = work.split_at_mut(active_count * width);
@@ -137,7 +137,7 @@ impl<P: Probe> Session<'_, P> {
             Rows { floats: arena.normed, quantised: arena.quantised, scales: arena.quantised_scales, tokens: active_count };
         block.query.apply(rows, query);
 
-        probe.enter(Region::Attention);
+        probe.enter(Region::Attention, Some(index));
         let turns = |row: u32| {
             let table = blob.floats(blob.layout().position);
             &table[(*position + row as usize) * head_dim..][..head_dim]
@@ -170,14 +170,14 @@ impl<P: Probe> Session<'_, P> {
         for ((query, attended), visible) in query.chunks_exact(width).zip(attended.chunks_exact_mut(width)).zip(visible.iter()) {
             attend(&arena.cache, shape, index, *visible as usize, query, attended, &mut scratch);
         }
-        probe.enter(Region::Projection);
+        probe.enter(Region::Projection, Some(index));
         let rows = quantised(element, attended, width, active_count, arena.quantised, arena.quantised_scales);
         block.output.apply(rows, arena.normed);
         add_branch(shape, arena.residual, arena.normed, active, halting, block.router.is_some());
     }
 
     /// `h += s * down(activation(up(norm2(h))))` for the active rows.
-    fn mlp(&mut self, block: &Block<'_>) {
+    fn mlp(&mut self, block: &Block<'_>, index: usize) {
         let Self { shape, arena, probe, .. } = self;
         let Shape { width, mlp_width, element, .. } = *shape;
         let count = arena.tokens.active_count;
@@ -186,11 +186,11 @@ impl<P: Probe> Session<'_, P> {
         }
         let TokenState { active, halting, .. } = &arena.tokens;
         let active = &active[..count];
-        probe.enter(Region::Norm);
+        probe.enter(Region::Norm, Some(index));
         for (normed, row) in arena.normed.chunks_exact_mut(width).zip(active) {
             block.norm2.apply(&arena.residual[*row as usize * width..][..width], normed);
         }
-        probe.enter(Region::Mlp);
+        probe.enter(Region::Mlp, Some(index));
         let rows = quantised(element, arena.normed, width, count, arena.quantised, arena.quantised_scales);
         block.up.apply(rows, arena.work);
         activate(shape.variants.mlp, arena.work, mlp_width, count);
@@ -201,7 +201,7 @@ impl<P: Probe> Session<'_, P> {
 
     /// The logits of one row of the tile.
     pub(crate) fn classify(&mut self, row: usize) {
-        self.probe.enter(Region::Head);
+        self.probe.enter(Region::Head, None);
         let Self { shape, arena, .. } = self;
         let width = shape.width;
         self.final_norm.apply(&arena.residual[row * width..][..width], &mut arena.normed[..width]);

@@ -192,7 +192,7 @@ impl<'m, P: Probe> Session<'m, P> {
                 }
                 index += 1;
             }
-            self.probe.enter(Region::Other);
+            self.probe.enter(Region::Other, None);
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use crate::image::Image;
 use crate::machine::{Machine, Stop};
 use crate::memory_map::MemoryMap;
 use crate::post_mortem::FAULT;
+use crate::report::Asked;
 use crate::stream::Stream;
 use anyhow::{Context, Result, bail};
-use fathom::format::prelude::{PRELUDE_BYTES, Prelude};
+use fathom::format::prelude::Prelude;
 use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -61,6 +62,8 @@ pub struct Prepared {
     pub board: Board,
     /// Bytes of the model.
     pub model_bytes: usize,
+    /// The model's checksum of itself; 0 where it is no model.
+    pub model_crc32: u32,
     request: Vec<u8>,
 }
 
@@ -86,7 +89,8 @@ impl PromptOptions {
             bail!("the model {} is empty: export it again", model_path.display());
         }
         // Only the file knows its length: the guest sees a whole flash region.
-        if let Some(prelude) = model.first_chunk::<PRELUDE_BYTES>().and_then(Prelude::read)
+        let prelude = Prelude::of(&model);
+        if let Some(prelude) = prelude
             && model.len() < prelude.total_bytes as usize
         {
             let (wanted, found) = (prelude.total_bytes, model.len());
@@ -102,7 +106,8 @@ impl PromptOptions {
         let map = MemoryMap::firmware();
         let mut board = Board::assemble(target.machine(&map.regions), &map, &image)?;
         board.place_model(&image, &model)?;
-        Ok(Prepared { image, target, board, model_bytes: model.len(), request })
+        let model_crc32 = prelude.map_or(0, |prelude| prelude.crc);
+        Ok(Prepared { image, target, board, model_bytes: model.len(), model_crc32, request })
     }
 
     /// Runs the guest, by `step`, until it has answered; shows the answer as it comes.
@@ -128,6 +133,12 @@ impl PromptOptions {
             }
             why => bail!("the guest stopped: {why}, at {}", image.place(board.machine.register(15))),
         }
+    }
+
+    /// What is asked, for reports.
+    pub fn asked(&self) -> Asked {
+        let Self { tokens, seed, temperature, top_k, effort, .. } = *self;
+        Asked { prompt: self.prompt.clone(), tokens, seed, temperature, top_k, effort }
     }
 
     /// The request as one frame.

@@ -4,6 +4,7 @@ use crate::cmd::output::{check_writable, write_json};
 use crate::cmd::prompt::{Outcome, Prepared, PromptOptions};
 use crate::cmd::target::TargetOptions;
 use crate::memory_map::FLASH;
+use crate::report::memory::Area;
 use crate::report::{Counters, Report};
 use anyhow::Result;
 use clap::Parser;
@@ -42,19 +43,22 @@ impl Cmd {
             Outcome::Answered(collector) => collector,
             Outcome::Failed(code) => return Ok(code),
         };
-        let Prepared { image, target, board, model_bytes, .. } = prepared;
+        let Prepared { image, target, board, model_bytes, model_crc32, .. } = prepared;
         let counters = Counters {
+            core: target.core.name,
+            cost_table: target.core.table.version,
+            memory: &target.memory,
+            clock_hz: target.clock_hz,
             instructions: board.machine.instructions(),
             cycles: board.machine.cycles(),
-            clock_hz: target.clock_hz,
-            core: target.core.name,
-            memory_profile: target.memory.name.clone(),
-            cost_table: target.core.table.version,
+            stalls: board.machine.stalls(),
             flash_code: image.bytes_in(FLASH),
             flash_model: model_bytes,
+            model_crc32,
             stack_peak: board.stack_peak(),
+            areas: Area::of(&image, model_bytes, collector.answer.arena, board.stack_peak()),
         };
-        let report = Report::new(&collector.answer, &counters);
+        let report = Report::new(&self.prompt.asked(), &collector.answer, &counters);
         write!(stdout(), "\n{}", report.table())?;
         if let Some(path) = &self.json {
             write_json(path, &report)?;

@@ -43,6 +43,11 @@ impl Prelude {
         })
     }
 
+    /// The prelude that `bytes` begin with, if any.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        bytes.first_chunk::<PRELUDE_BYTES>().and_then(Self::read)
+    }
+
     /// The 16 bytes of this prelude.
     pub fn write(&self) -> [u8; PRELUDE_BYTES] {
         let mut bytes = [0; PRELUDE_BYTES];

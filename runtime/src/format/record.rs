@@ -1,12 +1,12 @@
 //! What host and device say to each other: postcard values in COBS frames, each ended by a zero byte.
 //!
 //! The host sends one [`Request`]; the device answers with [`Record`]s: `Ready`, one `Prompt` per prompt token, `Prefilled`, one
-//! `Token` per generated token, `Regions`, then `Done`; or `Failed` at any point.
+//! `Token` per generated token, `Regions` for what lies outside of blocks and for each block, then `Done`; or `Failed` at any point.
 
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; the host refuses a device that says another.
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;
 /// Longest frame in bytes, the ending zero included.
 pub const MAX_FRAME: usize = 512;
 /// Longest prompt in bytes.
@@ -137,8 +137,10 @@ pub enum Record<'a> {
         /// Cycles to sample it and to run it through the model's blocks and head.
         cycles: u64,
     },
-    /// Cycles per region since the request, in the order of [`Region::ALL`].
+    /// Cycles per region since the request, in the order of [`Region::ALL`]: first outside of all blocks, then in each block.
     Regions {
+        /// The block, counted from 0; `None` is outside of all.
+        block: Option<u8>,
         /// Cycles.
         cycles: [u64; Region::ALL.len()],
     },
@@ -182,6 +184,13 @@ mod tests {
         let mut buffer = [0; MAX_FRAME];
         let length = encode(&request, &mut buffer).map_or(0, <[u8]>::len);
         assert_eq!(decode(&mut buffer[..length]), Some(request));
+    }
+
+    #[test]
+    fn the_longest_record_of_regions_fits_into_a_frame() {
+        let record = Record::Regions { block: Some(23), cycles: [u64::MAX; Region::ALL.len()] };
+        let mut buffer = [0; MAX_FRAME];
+        assert_eq!(encode(&record, &mut buffer).map(<[u8]>::len), Some(3 + 10 * Region::ALL.len() + 2));
     }
 
     #[test]

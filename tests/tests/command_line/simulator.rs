@@ -44,13 +44,19 @@ fn the_report_has_exactly_its_schema() {
     let report = simulator.report(&["--tokens", "8"]);
     #[rustfmt::skip]
     let wanted = [
-        "clock_hz", "core", "cost_table", "cycles", "depth", "generated_tokens", "instructions", "memory", "memory_profile",
-        "prompt_tokens", "regions", "schema", "text",
+        "clock_hz", "core", "cost_table", "cycles", "depth", "energy", "generated_tokens", "instructions", "memory",
+        "memory_profile", "model_crc32", "places", "prompt", "prompt_tokens", "regions", "request", "schema", "stalls", "text",
+        "tokens",
     ];
     assert_eq!(keys(&report), wanted);
     assert_eq!(keys(&report["cycles"]), ["per_token_max", "per_token_mean", "per_token_p95", "prefill_per_token", "total"]);
     assert_eq!(keys(&report["depth"]), ["blocks", "mean", "per_token", "tlops_saved"]);
-    assert_eq!(keys(&report["memory"]), ["arena", "flash_code", "flash_model", "stack_peak"]);
+    assert_eq!(keys(&report["memory"]), ["areas", "arena", "flash_code", "flash_model", "stack_peak"]);
+    assert_eq!(keys(&report["request"]), ["effort", "prompt", "seed", "temperature", "tokens", "top_k"]);
+    assert_eq!(keys(&report["prompt"][0]), ["active", "bytes", "depth"]);
+    assert_eq!(keys(&report["tokens"][0]), ["active", "bytes", "cycles", "depth", "position", "token"]);
+    assert_eq!(keys(&report["places"][1]), ["active_tokens", "block", "cycles", "regions"]);
+    assert_eq!(keys(&report["memory"]["areas"][0]), ["memory", "name", "peak", "size", "start"]);
     assert_eq!(report["schema"], "fathom-run/1");
     for key in ["core", "memory_profile", "cost_table", "text"] {
         assert!(report[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {report}");
@@ -58,7 +64,7 @@ fn the_report_has_exactly_its_schema() {
     for key in ["clock_hz", "prompt_tokens", "generated_tokens", "instructions"] {
         assert!(report[key].as_u64().is_some_and(|count| count > 0), "{key}: {report}");
     }
-    for group in ["cycles", "memory", "regions"] {
+    for group in ["cycles", "regions"] {
         let values = report[group].as_object().unwrap();
         assert!(!values.is_empty() && values.values().all(Value::is_u64), "{group}: {report}");
     }
@@ -78,6 +84,48 @@ fn the_report_has_exactly_its_schema() {
     assert!(regions < count("/cycles/total"), "the regions begin at the request");
     assert!(8 * count("/cycles/per_token_mean") + 4 * count("/cycles/prefill_per_token") < count("/cycles/total"));
     assert_eq!(count("/memory/flash_model"), std::fs::metadata(&simulator.blob).unwrap().len());
+    fathom_host_sim::report::Report::judge("run.json".as_ref(), report).unwrap();
+}
+
+#[test]
+fn tokens_places_and_areas_add_up_to_the_totals() {
+    let simulator = Simulator::new();
+    let (_, json) = simulator.run(&["--tokens", "8"]);
+    let report = fathom_host_sim::report::Report::judge("run.json".as_ref(), serde_json::from_str(&json).unwrap()).unwrap();
+
+    let prompt: Vec<u8> = report.prompt.iter().flat_map(|token| token.bytes.clone()).collect();
+    assert_eq!(prompt, PROMPT.as_bytes());
+    let text: Vec<u8> = report.tokens.iter().flat_map(|token| token.bytes.clone()).collect();
+    assert_eq!(String::from_utf8(text).unwrap(), report.text);
+    assert!(report.tokens.iter().map(|token| token.position).eq(4..12));
+    assert_eq!(report.tokens.iter().map(|token| token.cycles).max(), Some(report.cycles.per_token_max));
+
+    assert!(report.places.iter().map(|place| place.block).eq([None, Some(0), Some(1), Some(2)]));
+    assert_eq!(report.places[1].active_tokens, Some(12), "the first block has no router");
+    for (region, cycles) in &report.regions {
+        let sum: u64 = report.places.iter().filter_map(|place| place.regions.get(region)).sum();
+        assert_eq!(sum, *cycles, "{region}");
+    }
+    for place in &report.places {
+        assert_eq!(place.cycles, place.regions.values().sum::<u64>());
+        let within = ["router", "norm", "projection", "attention", "mlp"];
+        assert!(place.regions.keys().all(|region| within.contains(&region.as_str()) == place.block.is_some()), "{place:?}");
+    }
+    // Cycles of the tokens are those of the regions, but for what lies between the tokens.
+    let tokens = report.tokens.iter().map(|token| token.cycles).sum::<u64>() + 4 * report.cycles.prefill_per_token;
+    let regions = report.regions.values().sum::<u64>();
+    assert!(tokens < regions + 4 && regions - tokens < regions / 10, "{tokens} of {regions}");
+
+    let memory = &report.memory;
+    let peak = |name: &str| u64::from(memory.areas.iter().find(|area| area.name == name).unwrap().peak);
+    assert_eq!(
+        [peak("code"), peak("model"), peak("stack"), peak("heap")],
+        [memory.flash_code, memory.flash_model, memory.stack_peak, memory.arena]
+    );
+    assert!(memory.areas.iter().all(|area| area.peak > 0 && area.peak <= area.size), "{:?}", memory.areas);
+    let mut ends: Vec<(u32, u32)> = memory.areas.iter().map(|area| (area.start, area.start + area.size)).collect();
+    ends.sort_unstable();
+    assert!(ends.windows(2).all(|pair| pair[0].1 <= pair[1].0), "areas overlap: {:?}", memory.areas);
 }
 
 #[test]
