@@ -2,7 +2,7 @@
 
 use super::bus::Bus;
 use super::cores::CoreSpec;
-use super::cycles::{Issue, Table, pipeline};
+use super::cycles::{Issue, dual_issue, pipeline};
 use super::decode;
 use super::op::{Instruction, Op};
 
@@ -20,8 +20,8 @@ pub(super) struct Block {
     pub(super) bytes: u16,
     /// ITSTATE behind the last instruction.
     pub(super) it_after: u8,
-    /// A branch here reaches a wide instruction that no aligned word holds.
-    pub(super) unaligned: bool,
+    /// Number of its border, where the core needs them.
+    border: u32,
 }
 
 struct Lookup {
@@ -35,13 +35,22 @@ pub(super) struct BlockCache {
     lookups: Vec<Lookup>,
     blocks: Vec<Block>,
     instructions: Vec<Instruction>,
+    borders: Vec<dual_issue::Border>,
     core: &'static CoreSpec,
+}
+
+/// A block that was left: which, behind how many instructions, and where to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    pub(super) block: Block,
+    pub(super) executed: usize,
+    pub(super) target: u32,
 }
 
 impl BlockCache {
     pub(super) fn new(bus: &Bus, core: &'static CoreSpec) -> Self {
         let lookups = bus.extents().map(|(base, _)| Lookup { base, blocks: Vec::new() }).collect();
-        Self { lookups, blocks: Vec::new(), instructions: Vec::new(), core }
+        Self { lookups, blocks: Vec::new(), instructions: Vec::new(), borders: Vec::new(), core }
     }
 
     /// Forgets all blocks: code has changed.
@@ -49,6 +58,16 @@ impl BlockCache {
         self.lookups.iter_mut().for_each(|lookup| lookup.blocks.clear());
         self.blocks.clear();
         self.instructions.clear();
+        self.borders.clear();
+    }
+
+    /// Cycles that `block` waits for what its predecessor left on its way.
+    pub(super) fn border_stall(&self, left: Left, block: Block) -> u32 {
+        let Issue::Dual(forwarding) = self.core.table.issue else { return 0 };
+        match (self.borders.get(left.block.border as usize), self.borders.get(block.border as usize)) {
+            (Some(before), Some(next)) => before.stall(left.executed, next, forwarding),
+            _ => 0,
+        }
     }
 
     pub(super) fn instructions(&self, block: Block) -> &[Instruction] {
@@ -106,10 +125,18 @@ impl BlockCache {
         if count == 0 {
             return None;
         }
-        let cycles = schedule(self.core.table, pc, &mut self.instructions[first..], address.wrapping_sub(pc));
-        let unaligned = pc & 2 != 0 && bus.code(pc).is_some_and(decode::is_wide);
         let bytes = address.wrapping_sub(pc);
-        let block = Block { first: first as u32, count, cycles, bytes: bytes as u16, it_after: it, unaligned };
+        let (table, instructions) = (self.core.table, &mut self.instructions[first..]);
+        let cycles = match table.issue {
+            Issue::Single => pipeline::schedule(table, pc, instructions, bytes),
+            Issue::Dual(forwarding) => {
+                let (cycles, border) = dual_issue::schedule(table, forwarding, instructions, bytes);
+                self.borders.push(border);
+                cycles
+            }
+        };
+        let border = (self.borders.len() as u32).wrapping_sub(1);
+        let block = Block { first: first as u32, count, cycles, bytes: bytes as u16, it_after: it, border };
         bus.mark_code(pc, bytes);
         // A block entered inside an IT block holds only for that ITSTATE, so it is not found again by address.
         if !entered_in_it {
@@ -135,12 +162,5 @@ impl BlockCache {
     /// Bounds the growth by blocks that are never found again.
     pub(super) fn is_large(&self) -> bool {
         self.instructions.len() > 1 << 22
-    }
-}
-
-/// Fills in the cycles before each instruction of a block of `bytes` bytes at `pc`; returns those of all.
-fn schedule(table: &Table, pc: u32, instructions: &mut [Instruction], bytes: u32) -> u16 {
-    match table.issue {
-        Issue::Single | Issue::Dual => pipeline::schedule(table, pc, instructions, bytes),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bus::Bus;
 use super::cores::{Architecture, CoreSpec};
-use super::cycles::RunCosts;
+use super::cycles::{Issue, Predictor, RunCosts};
 use super::exception::Exceptions;
 use super::fault::{Fault, FaultKind, Stop};
 use super::observer::ExceptionEvent;
@@ -28,6 +28,8 @@ pub(super) enum Flow {
 pub(super) struct Core {
     pub(super) spec: &'static CoreSpec,
     pub(super) costs: RunCosts,
+    /// Where the core predicts its branches.
+    pub(super) predictor: Option<Box<Predictor>>,
     /// Unaligned accesses fault: always in Armv6-M, by CCR.UNALIGN_TRP in the others.
     pub(super) alignment_trap: bool,
     /// r0 to r12, the current stack pointer, the link register, the program counter (current only between blocks).
@@ -82,6 +84,10 @@ impl Core {
         Self {
             spec,
             costs: RunCosts::new(spec.table),
+            predictor: match spec.table.issue {
+                Issue::Dual(forwarding) if forwarding.predicts_branches() => Some(Box::default()),
+                _ => None,
+            },
             alignment_trap: spec.architecture == Architecture::V6M,
             r: [0; 16],
             other_sp: 0,

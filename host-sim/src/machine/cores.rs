@@ -24,7 +24,7 @@ pub enum FloatVersion {
 }
 
 /// One core.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CoreSpec {
     /// What `--core` calls it.
     pub name: &'static str,

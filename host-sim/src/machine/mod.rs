@@ -36,12 +36,13 @@ pub use memory_system::{CacheCounts, Stalls};
 pub use observer::{ExceptionEvent, FlowKind, Observer, Retired};
 
 use self::core::{Core, Flow};
-use block::{Block, BlockCache};
+use block::{Block, BlockCache, Left};
 use bus::Bus;
 use cores::CoreSpec;
-use cycles::Class;
+use cycles::{Class, Issue};
 use memory_profile::MemoryProfile;
-use op::Op;
+use op::{Instruction, Op};
+use op_registers::Registers;
 
 /// A core with its memory.
 pub struct Machine {
@@ -49,6 +50,8 @@ pub struct Machine {
     cache: BlockCache,
     /// Where a run stopped inside a block: the block and the instruction in it. The rest has no borders that a run in one piece lacks.
     paused: Option<(Block, usize)>,
+    /// The last block, where the next one can wait for its results.
+    left: Option<Left>,
     profile: MemoryProfile,
     vector_table: u32,
     debugger: bool,
@@ -94,7 +97,15 @@ impl Machine {
         let bus = Bus::new(regions, profile);
         let cache = BlockCache::new(&bus, core);
         let vector_table = regions.first().map_or(0, |region| region.base);
-        Self { core: Core::new(core, bus), cache, paused: None, profile: profile.clone(), vector_table, debugger: false }
+        Self {
+            core: Core::new(core, bus),
+            cache,
+            paused: None,
+            left: None,
+            profile: profile.clone(),
+            vector_table,
+            debugger: false,
+        }
     }
 
     /// The core.
@@ -141,7 +152,7 @@ impl Machine {
     pub fn reset(&mut self) {
         let mut bus = std::mem::replace(&mut self.core.bus, Bus::new(&[], &self.profile));
         bus.reset(&self.profile);
-        self.paused = None;
+        (self.paused, self.left) = (None, None);
         self.core = Core::new(self.core.spec, bus);
         self.core.system.vtor = self.vector_table;
         self.core.system.debugger = self.debugger;
@@ -186,12 +197,12 @@ impl Machine {
         let line_shift = core.bus.memory.line_shift();
         let end = core.instructions.saturating_add(max_instructions);
         let mut line = u32::MAX;
-        let mut arrived_by_branch = false;
+        let dual = matches!(core.spec.table.issue, Issue::Dual(_));
         loop {
             if core.bus.code_changed || self.cache.is_large() {
                 self.cache.clear();
                 core.bus.unmark_code();
-                self.paused = None;
+                (self.paused, self.left) = (None, None);
             }
             if self.paused.is_none() && core.now(0) >= core.attention_at {
                 let stop = core.attend();
@@ -213,7 +224,11 @@ impl Machine {
                 Some(paused) => paused,
                 None => match self.cache.find(&mut core.bus, pc, core.it) {
                     Some(block) => {
-                        core.cycles += u64::from(core.costs.unaligned_target) * u64::from(arrived_by_branch && block.unaligned);
+                        if let Some(left) = self.left.take()
+                            && left.target == pc
+                        {
+                            core.cycles += u64::from(self.cache.border_stall(left, block));
+                        }
                         (block, 0)
                     }
                     None => {
@@ -229,6 +244,7 @@ impl Machine {
             let pc = pc.wrapping_sub(offset_of(start));
             core.cycles = core.cycles.wrapping_sub(cycles_to(start).into());
             core.it = 0;
+            let exception = core.ipsr;
             let interruptible = core.attention_at != u64::MAX;
             let mut index = start;
             let mut observed = Before::default();
@@ -249,8 +265,10 @@ impl Machine {
                 }
                 let mut skipped = false;
                 let flow = if at.it != 0 && !core.condition(at.it >> 4) {
-                    let charged = u64::from(cycles_to(index + 1) - at.cycles_before);
-                    core.cycles = core.cycles.wrapping_add(u64::from(core.costs.skipped)).wrapping_sub(charged);
+                    if let Some(skipped) = core.costs.skipped {
+                        let charged = u64::from(cycles_to(index + 1) - at.cycles_before);
+                        core.cycles = core.cycles.wrapping_add(skipped.into()).wrapping_sub(charged);
+                    }
                     skipped = true;
                     Flow::Next
                 } else {
@@ -291,12 +309,18 @@ impl Machine {
             };
             core.instructions += (executed - start) as u64;
             core.cycles = core.cycles.wrapping_add(u64::from(cycles_to(executed)));
-            arrived_by_branch = flow == Flow::Branch;
-            if arrived_by_branch {
+            if flow == Flow::Branch {
+                if dual {
+                    self.left = Some(Left { block, executed, target: core.r[15] });
+                    finish_branch(core, all, executed, pc, exception);
+                }
                 continue;
             }
             core.r[15] = pc.wrapping_add(offset_of(executed));
             core.it = all.get(executed).map_or(block.it_after, |next| next.it);
+            if dual && flow == Flow::Next {
+                self.left = Some(Left { block, executed, target: core.r[15] });
+            }
             match flow {
                 Flow::Next if executed < all.len() && core.instructions >= end => self.paused = Some((block, executed)),
                 Flow::Fault => {
@@ -361,7 +385,7 @@ impl Machine {
             15 => {
                 self.core.r[15] = value & !1;
                 self.core.it = 0;
-                self.paused = None;
+                (self.paused, self.left) = (None, None);
             }
             0..=14 => self.core.r[number] = value,
             _ => {}
@@ -464,6 +488,22 @@ fn fetch(core: &mut Core, first: u32, last: u32, line: u32, line_shift: u32) -> 
         core.bus.memory.fetch(last);
     }
     last >> line_shift
+}
+
+/// Charges what a taken branch at the end of these instructions adds on a core that pairs instructions.
+fn finish_branch(core: &mut Core, all: &[Instruction], executed: usize, block_pc: u32, exception: u16) {
+    let branch = &all[executed - 1];
+    // The return from an exception has its own price.
+    if core.predictor.is_some() && core.ipsr == exception {
+        let address = block_pc.wrapping_add(u32::from(branch.halfwords_before) * 2);
+        core.check_prediction(address, Some(core.r[15]));
+    }
+    let paired = all.get(executed).is_some_and(|next| next.cycles_before == branch.cycles_before);
+    if let (true, Some(before)) = (paired, executed.checked_sub(2))
+        && all[before].op.writes().meets(Registers::FLAGS)
+    {
+        core.cycles += u64::from(core.costs.refill_flags);
+    }
 }
 
 fn flow_kind(op: Op, flow: Flow, skipped: bool) -> FlowKind {

@@ -1,6 +1,6 @@
 //! Which registers an operation reads and writes: what a pipeline must know to find dependencies.
 
-use super::op::{Alu, FloatOp, Lanes, Op, Reg, Shift};
+use super::op::{Alu, FloatOp, Index, Lanes, Op, Reg, Shift};
 
 /// A set of registers: bits 0 to 15 core, 16 to 47 single precision, then the names below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -337,10 +337,10 @@ impl Op {
         }
     }
 
-    /// The base register where the transfer changes it; only for the operations that name one.
-    fn written_base(self) -> Registers {
-        use super::op::Index;
+    /// The base register where the transfer changes it.
+    pub(super) fn written_base(self) -> Registers {
         match self {
+            Op::LoadIndexed { rn, .. } | Op::StoreIndexed { rn, .. } => Registers::core(rn),
             Op::LoadDual { rn, index, .. } | Op::StoreDual { rn, index, .. } | Op::JumpIndexed { rn, index, .. } => {
                 Registers::core(rn).when(index != Index::Offset)
             }

@@ -29,6 +29,8 @@ classes! {
     Data = "data processing",
     /// The same with a shifted second operand.
     DataShifted = "data processing, shifted operand",
+    /// What flags cost that a two-stage operation sets: MULS, rotated constants.
+    SlowFlags = "flags of MULS and rotated constants",
     /// SSAT, QADD, SADD8, SEL, PKHBT, SXTB16, USAD8.
     Simd = "saturation and SIMD",
     /// MUL.
@@ -37,8 +39,12 @@ classes! {
     MultiplyAccumulate = "MLA, MLS",
     /// UMULL, SMULL.
     MultiplyLong = "UMULL, SMULL",
+    /// What wide factors add.
+    MultiplyLongRange = "UMULL, SMULL: most added by the factors",
     /// UMLAL, SMLAL, UMAAL.
     MultiplyLongAccumulate = "UMLAL, SMLAL, UMAAL",
+    /// What wide factors add.
+    MultiplyLongAccumulateRange = "UMLAL, SMLAL: most added by the factors",
     /// SMLAD, SMUAD, SMLABB, SMLAWB, SMMLA, SMLALD.
     MultiplySimd = "SMLAD, SMLABB, SMMUL, SMLALD",
     /// SDIV, UDIV, at their quickest.
@@ -47,6 +53,8 @@ classes! {
     DivideRange = "SDIV, UDIV: most added by the quotient's bits",
     /// IT.
     IfThen = "IT",
+    /// What an IT saves behind a 16-bit instruction.
+    FoldedIfThen = "saved by an IT behind a 16-bit instruction",
     /// An instruction whose IT condition fails.
     Skipped = "instruction whose IT condition fails",
     /// NOP, YIELD, SEV.
@@ -57,8 +65,10 @@ classes! {
     Special = "MRS, MSR",
     /// CPS.
     ChangeState = "CPS",
-    /// DMB, DSB, ISB.
-    Barrier = "DMB, DSB, ISB",
+    /// DMB, DSB.
+    Barrier = "DMB, DSB",
+    /// ISB.
+    InstructionBarrier = "ISB",
     /// SVC, BKPT, undefined instructions; the exception has its own row.
     Exceptional = "SVC, BKPT",
 
@@ -68,14 +78,22 @@ classes! {
     LoadLiteral = "LDR of a literal",
     /// What a load saves directly behind a load.
     PipelinedLoad = "saved by a load directly behind a load",
-    /// What a load or store loses whose address was loaded by the instruction before it.
-    AddressDependency = "address loaded by the instruction before",
-    /// What an instruction loses that uses what the instruction before it loaded.
-    LoadUse = "operand loaded by the instruction before",
+    /// What a store saves directly behind a load.
+    PipelinedStore = "saved by a store directly behind a load",
+    /// What a NOP saves directly behind a load.
+    NopBehindLoad = "saved by a NOP directly behind a load",
+    /// What a load or store loses whose address the instruction before it computed or loaded.
+    AddressDependency = "address made by the instruction before",
+    /// How long after a store a load of the same place can go.
+    LoadStored = "load of what was just stored, from the store on",
+    /// What a load loses directly behind a store.
+    LoadBehindStore = "lost by a load directly behind a store",
     /// STR, STRB, STRH.
     Store = "STR, STRH, STRB",
     /// STR with a register offset.
     StoreRegisterOffset = "STR with a register offset",
+    /// What a store loses whose data the instruction before it multiplied.
+    StoreOfProduct = "lost by a store of the product just made",
     /// LDRD.
     LoadDual = "LDRD",
     /// STRD.
@@ -93,22 +111,22 @@ classes! {
 
     /// Any taken branch but the ones below, without refill.
     Branch = "B, CBZ",
-    /// BL, BLX, without refill.
-    BranchLink = "BL, BLX",
-    /// BX, MOV pc, without refill.
-    BranchExchange = "BX, MOV pc",
+    /// BL, without refill.
+    BranchLink = "BL",
+    /// BX, BLX, MOV pc, without refill.
+    BranchExchange = "BX, BLX, MOV pc",
     /// Loads into the program counter, without refill.
     LoadPc = "LDR pc",
     /// POP or LDM with the program counter, without refill.
     PopPc = "POP with pc",
     /// TBB, TBH, without refill.
     TableBranch = "TBB, TBH",
-    /// What any taken branch adds.
-    Refill = "pipeline refill of a taken branch",
-    /// What a branch to an unaligned wide instruction adds.
-    UnalignedTarget = "branch to an unaligned 32-bit instruction",
-    /// What every third unaligned wide instruction of a run adds.
-    UnalignedRun = "third of a run of unaligned 32-bit instructions",
+    /// What a taken branch adds whose target is in a register or in memory.
+    Refill = "pipeline refill of a branch to a register or loaded address",
+    /// What a taken branch adds whose target is in the instruction.
+    RefillDirect = "pipeline refill of a direct branch",
+    /// What a taken branch adds that goes with the instruction before it, if that sets the flags.
+    RefillFlags = "added by a taken branch paired with flags",
     /// What a branch adds that was predicted wrongly.
     Mispredicted = "mispredicted branch",
 
@@ -120,6 +138,8 @@ classes! {
     FloatMultiplyAccumulate = "VMLA, VMLS",
     /// VFMA, VFMS, VFNMA, VFNMS.
     FloatFused = "VFMA, VFMS",
+    /// For how many cycles a multiply-accumulate keeps other FPU instructions waiting.
+    FloatBusy = "FPU instructions behind VMLA, VFMA",
     /// VDIV.
     FloatDivide = "VDIV",
     /// VSQRT.
@@ -128,8 +148,10 @@ classes! {
     FloatConvert = "VCVT, VRINT",
     /// VMOV between a core and an FPU register, VMRS, VMSR.
     FloatTransfer = "VMOV to and from core registers, VMRS",
-    /// VMOV between two and two registers.
-    FloatTransferPair = "VMOV of two registers",
+    /// VMOV from two core registers.
+    FloatTransferPair = "VMOV from two core registers",
+    /// VMOV to two core registers.
+    FloatToCorePair = "VMOV to two core registers",
     /// What an instruction loses that uses what the FPU computed in the instruction before it.
     FloatResult = "FPU result used by the next instruction",
     /// VLDR.32.
@@ -185,7 +207,8 @@ impl Class {
             Op::WaitForInterrupt | Op::WaitForEvent => (Self::Wait, 0),
             Op::ReadSpecial { .. } | Op::WriteSpecial { .. } => (Self::Special, 0),
             Op::ChangeState { .. } => (Self::ChangeState, 0),
-            Op::Barrier | Op::InstructionBarrier => (Self::Barrier, 0),
+            Op::Barrier => (Self::Barrier, 0),
+            Op::InstructionBarrier => (Self::InstructionBarrier, 0),
             Op::SupervisorCall | Op::Breakpoint { .. } | Op::Undefined | Op::Coprocessor { .. } => (Self::Exceptional, 0),
             _ => Self::of_memory(op),
         }
@@ -210,8 +233,10 @@ impl Class {
             Op::JumpLiteral { .. } | Op::JumpIndexed { .. } | Op::JumpRegister { .. } => (Self::LoadPc, 0),
             Op::TableBranch { .. } => (Self::TableBranch, 0),
             Op::Branch { .. } | Op::BranchIf { .. } | Op::CompareBranch { .. } => (Self::Branch, 0),
-            Op::BranchLink { .. } | Op::BranchLinkExchange { .. } => (Self::BranchLink, 0),
-            Op::BranchExchange { .. } | Op::MoveToPc { .. } | Op::AddToPc { .. } => (Self::BranchExchange, 0),
+            Op::BranchLink { .. } => (Self::BranchLink, 0),
+            Op::BranchExchange { .. } | Op::BranchLinkExchange { .. } | Op::MoveToPc { .. } | Op::AddToPc { .. } => {
+                (Self::BranchExchange, 0)
+            }
             _ => Self::of_float(op),
         }
     }
@@ -242,7 +267,8 @@ impl Class {
             Op::FloatToCore { .. } | Op::CoreToFloat { .. } | Op::ReadFloatStatus { .. } | Op::WriteFloatStatus { .. } => {
                 (Self::FloatTransfer, 0)
             }
-            Op::FloatPairToCore { .. } | Op::CorePairToFloat { .. } => (Self::FloatTransferPair, 0),
+            Op::FloatPairToCore { .. } => (Self::FloatToCorePair, 0),
+            Op::CorePairToFloat { .. } => (Self::FloatTransferPair, 0),
             Op::FloatLoadDouble { .. } | Op::FloatLoadDoubleLiteral { .. } => (Self::FloatLoadDouble, 2),
             Op::FloatStore { .. } => (Self::FloatStore, 0),
             Op::FloatStoreDouble { .. } => (Self::FloatStoreDouble, 2),
@@ -252,13 +278,68 @@ impl Class {
         }
     }
 
-    /// Whether every execution of the class goes somewhere else: decoding charges the refill then.
-    pub(in crate::machine) fn always_branches(op: Op) -> bool {
-        let (class, _) = Self::of(op);
-        match class {
-            Self::Branch => matches!(op, Op::Branch { .. }),
-            Self::BranchLink | Self::BranchExchange | Self::LoadPc | Self::PopPc | Self::TableBranch => true,
-            _ => false,
+    /// What decoding charges for the refill, where every execution goes somewhere else; conditional branches are charged when taken.
+    pub(in crate::machine) fn refill(self, op: Op) -> Option<Self> {
+        match self {
+            Self::Branch => matches!(op, Op::Branch { .. }).then_some(Self::RefillDirect),
+            Self::BranchLink => Some(Self::RefillDirect),
+            Self::BranchExchange | Self::LoadPc | Self::PopPc | Self::TableBranch => Some(Self::Refill),
+            _ => None,
         }
+    }
+
+    /// Loads, whatever they load into.
+    pub(in crate::machine) fn reads_memory(self) -> bool {
+        use Class::*;
+        matches!(
+            self,
+            Load | LoadLiteral
+                | LoadDual
+                | LoadMultiple
+                | LoadExclusive
+                | LoadPc
+                | PopPc
+                | TableBranch
+                | FloatLoad
+                | FloatLoadDouble
+                | FloatLoadMultiple
+        )
+    }
+
+    /// Stores.
+    pub(in crate::machine) fn writes_memory(self) -> bool {
+        use Class::*;
+        matches!(
+            self,
+            Store
+                | StoreRegisterOffset
+                | StoreDual
+                | StoreMultiple
+                | StoreExclusive
+                | FloatStore
+                | FloatStoreDouble
+                | FloatStoreMultiple
+        )
+    }
+
+    /// Transfers of more than one register, which write their base first.
+    pub(in crate::machine) fn moves_several(self) -> bool {
+        use Class::*;
+        matches!(self, LoadDual | StoreDual | LoadMultiple | StoreMultiple | PopPc | FloatLoadMultiple | FloatStoreMultiple)
+    }
+
+    /// Multiplications.
+    pub(in crate::machine) fn multiplies(self) -> bool {
+        use Class::*;
+        matches!(self, Multiply | MultiplyAccumulate | MultiplyLong | MultiplyLongAccumulate | MultiplySimd)
+    }
+
+    /// What the FPU computes, rather than moves.
+    pub(in crate::machine) fn computes_floats(self) -> bool {
+        use Class::*;
+        matches!(
+            self,
+            FloatData | FloatMultiply | FloatMultiplyAccumulate | FloatFused | FloatDivide | FloatSquareRoot | FloatConvert
+        )
     }
 }

@@ -1,77 +1,115 @@
-//! Cortex-M33 with DSP extension and FPU. Arm publishes no table.
+//! Cortex-M33 with DSP extension and FPU. Arm publishes no table: the figures are measurements of others on an RP2350.
+//!
+//! One instruction at a time, except that 16-bit branches, IT and NOP can go with a 16-bit instruction before them. Results of two-stage
+//! operations come a cycle late, so that the distance between a value's maker and its user decides.
 
+use super::dual_issue::{Forwarding, forward};
+use super::operands::Producer;
+use super::pairing::Rules;
 use super::{Class, Issue, Row, Status, Table, row};
 
-const INTEGER: &str = "Arm 100230, table 3-1 (Cortex-M33 instructions)";
-const FLOAT: &str = "Arm 100230, table 7-1 (FPU instruction set)";
-const PAIRING: &str = "Arm 100230, section 3.3.2 (load/store timings); TI SWCU185G";
-const EXCEPTIONS: &str = "Arm 100230, section 3.9 (exceptions); Arm application note 298 for the FPU frame";
+const MEASURED: &str = "jnk0le/random, pipeline cycle test/doc/cortex_m33.md (RP2350, r1p0)";
+const MULS: &str = "Arm KA001260 (MULS stalls a cycle more); jnk0le/random, cortex_m33.md";
+const PLAIN: &str = "one cycle as in Arm 100166 (Cortex-M4), table 3-1; none is published for the M33";
+const DIVIDES: &str = "Arm, Cortex-M processor comparison table: 2 to 11 cycles";
+const AS_M4: &str = "as for the Cortex-M4 in Arm 100166; none is published for the M33";
+const EXCEPTIONS: &str = "Arm, Cortex-M processor comparison table: 12 cycles";
 
-use Status::Estimate;
+use Status::{Documented, Estimate, MeasuredByOthers};
 
 /// The table.
-pub const TABLE: Table = Table { version: "cortex-m33/1", issue: Issue::Single, rows: ROWS };
+pub const TABLE: Table =
+    Table { version: "cortex-m33/2", issue: Issue::Dual(&FORWARDING), rows: ROWS, prefetch_words: None, transfer_words: 1 };
 
 #[rustfmt::skip] // a table
 const ROWS: &[Row] = &[
-    row(Class::Data, 1, 0, INTEGER, Estimate),
-    row(Class::DataShifted, 1, 0, INTEGER, Estimate),
-    row(Class::Simd, 1, 0, INTEGER, Estimate),
-    row(Class::Multiply, 1, 0, INTEGER, Estimate),
-    row(Class::MultiplyAccumulate, 1, 0, INTEGER, Estimate),
-    row(Class::MultiplyLong, 1, 0, INTEGER, Estimate),
-    row(Class::MultiplyLongAccumulate, 1, 0, INTEGER, Estimate),
-    row(Class::MultiplySimd, 1, 0, INTEGER, Estimate),
-    row(Class::Divide, 2, 0, INTEGER, Estimate),
-    row(Class::DivideRange, 10, 0, INTEGER, Estimate),
-    row(Class::IfThen, 1, 0, INTEGER, Estimate),
-    row(Class::Skipped, 1, 0, INTEGER, Estimate),
-    row(Class::Hint, 1, 0, INTEGER, Estimate),
-    row(Class::Wait, 1, 0, INTEGER, Estimate),
-    row(Class::Special, 2, 0, INTEGER, Estimate),
-    row(Class::ChangeState, 2, 0, INTEGER, Estimate),
-    row(Class::Barrier, 1, 0, INTEGER, Estimate),
-    row(Class::Exceptional, 1, 0, INTEGER, Estimate),
-    row(Class::Load, 2, 0, INTEGER, Estimate),
-    row(Class::LoadLiteral, 2, 0, INTEGER, Estimate),
-    row(Class::PipelinedLoad, 1, 0, PAIRING, Estimate),
-    row(Class::AddressDependency, 0, 0, PAIRING, Estimate),
-    row(Class::Store, 1, 0, PAIRING, Estimate),
-    row(Class::StoreRegisterOffset, 1, 0, PAIRING, Estimate),
-    row(Class::LoadDual, 1, 1, INTEGER, Estimate),
-    row(Class::StoreDual, 1, 1, INTEGER, Estimate),
-    row(Class::LoadMultiple, 1, 1, INTEGER, Estimate),
-    row(Class::StoreMultiple, 1, 1, INTEGER, Estimate),
-    row(Class::LoadExclusive, 2, 0, INTEGER, Estimate),
-    row(Class::StoreExclusive, 2, 0, INTEGER, Estimate),
-    row(Class::UnalignedAccess, 0, 0, PAIRING, Estimate),
-    row(Class::Branch, 1, 0, INTEGER, Estimate),
-    row(Class::BranchLink, 1, 0, INTEGER, Estimate),
-    row(Class::BranchExchange, 1, 0, INTEGER, Estimate),
-    row(Class::LoadPc, 2, 0, INTEGER, Estimate),
-    row(Class::PopPc, 1, 1, INTEGER, Estimate),
-    row(Class::TableBranch, 2, 0, INTEGER, Estimate),
-    row(Class::Refill, 2, 0, INTEGER, Estimate),
-    row(Class::UnalignedTarget, 0, 0, PAIRING, Estimate),
-    row(Class::UnalignedRun, 0, 0, PAIRING, Estimate),
-    row(Class::FloatData, 1, 0, FLOAT, Estimate),
-    row(Class::FloatMultiply, 1, 0, FLOAT, Estimate),
-    row(Class::FloatMultiplyAccumulate, 3, 0, FLOAT, Estimate),
-    row(Class::FloatFused, 3, 0, FLOAT, Estimate),
-    row(Class::FloatDivide, 14, 0, FLOAT, Estimate),
-    row(Class::FloatSquareRoot, 14, 0, FLOAT, Estimate),
-    row(Class::FloatConvert, 1, 0, FLOAT, Estimate),
-    row(Class::FloatTransfer, 1, 0, FLOAT, Estimate),
-    row(Class::FloatTransferPair, 2, 0, FLOAT, Estimate),
-    row(Class::FloatResult, 0, 0, FLOAT, Estimate),
-    row(Class::FloatLoad, 2, 0, FLOAT, Estimate),
-    row(Class::FloatLoadDouble, 1, 1, FLOAT, Estimate),
-    row(Class::FloatLoadMultiple, 1, 1, FLOAT, Estimate),
-    row(Class::FloatStore, 1, 0, FLOAT, Estimate),
-    row(Class::FloatStoreDouble, 1, 1, FLOAT, Estimate),
-    row(Class::FloatStoreMultiple, 1, 1, FLOAT, Estimate),
-    row(Class::ExceptionEntry, 12, 0, EXCEPTIONS, Estimate),
-    row(Class::ExceptionReturn, 12, 0, EXCEPTIONS, Estimate),
-    row(Class::TailChain, 6, 0, EXCEPTIONS, Estimate),
-    row(Class::FloatFrame, 0, 1, EXCEPTIONS, Estimate),
+    row(Class::Data, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::DataShifted, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::SlowFlags, 1, 0, MULS, MeasuredByOthers),
+    row(Class::Simd, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::Multiply, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::MultiplyAccumulate, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::MultiplyLong, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::MultiplyLongAccumulate, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::MultiplySimd, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::Divide, 2, 0, DIVIDES, Documented),
+    row(Class::DivideRange, 9, 0, DIVIDES, Documented),
+    row(Class::IfThen, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::Hint, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::Wait, 2, 0, AS_M4, Estimate),
+    row(Class::Special, 2, 0, AS_M4, Estimate),
+    row(Class::ChangeState, 1, 0, AS_M4, Estimate),
+    row(Class::Barrier, 1, 0, AS_M4, Estimate),
+    row(Class::InstructionBarrier, 3, 0, AS_M4, Estimate),
+    row(Class::Exceptional, 1, 0, AS_M4, Estimate),
+    row(Class::Load, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::LoadLiteral, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::Store, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::StoreRegisterOffset, 1, 0, PLAIN, Estimate),
+    row(Class::LoadDual, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::StoreDual, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::LoadMultiple, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::StoreMultiple, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::LoadExclusive, 2, 0, AS_M4, Estimate),
+    row(Class::StoreExclusive, 2, 0, AS_M4, Estimate),
+    row(Class::UnalignedAccess, 1, 0, AS_M4, Estimate),
+    row(Class::Branch, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::BranchLink, 1, 0, MEASURED, Estimate),
+    row(Class::BranchExchange, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::LoadPc, 3, 0, MEASURED, Estimate),
+    row(Class::PopPc, 2, 1, "jnk0le/random, cortex_m33.md: POP {lr}, BX lr is 1 to 2 cycles faster", Estimate),
+    row(Class::TableBranch, 4, 0, AS_M4, Estimate),
+    row(Class::Refill, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::RefillDirect, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::RefillFlags, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatData, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatMultiply, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatMultiplyAccumulate, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatFused, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatBusy, 2, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatDivide, 14, 0, AS_M4, Estimate),
+    row(Class::FloatSquareRoot, 14, 0, AS_M4, Estimate),
+    row(Class::FloatConvert, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatTransfer, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatToCorePair, 2, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatTransferPair, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatLoad, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatLoadDouble, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::FloatLoadMultiple, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::FloatStore, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::FloatStoreDouble, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::FloatStoreMultiple, 0, 1, MEASURED, MeasuredByOthers),
+    row(Class::ExceptionEntry, 12, 0, EXCEPTIONS, Documented),
+    row(Class::ExceptionReturn, 10, 0, AS_M4, Estimate),
+    row(Class::TailChain, 6, 0, AS_M4, Estimate),
+    row(Class::FloatFrame, 0, 1, AS_M4, Estimate),
 ];
+
+/// Columns: base, index, shifter, adder, factor, addend, store data; FPU operand, addend of VFMA, of VMLA, VSTR data, VMOV to a core
+/// register.
+#[rustfmt::skip] // a table
+const FORWARDING: Forwarding = Forwarding {
+    rows: [
+        forward(Producer::EarlyAlu,     [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Alu,          [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::ShiftedAlu,   [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Reverse,      [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, Estimate),
+        forward(Producer::BitField,     [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Dsp,          [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::ExtendAdd,    [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Saturating,   [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Multiply,     [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Load,         [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::NarrowLoad,   [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::BaseUpdate,   [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, Estimate),
+        forward(Producer::FromFloat,    [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2], MEASURED, MeasuredByOthers),
+        forward(Producer::Float,        [0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2], MEASURED, MeasuredByOthers),
+        forward(Producer::FloatFused,   [0, 0, 0, 0, 0, 0, 0, 4, 3, 3, 4, 4], MEASURED, MeasuredByOthers),
+        forward(Producer::FloatChained, [0, 0, 0, 0, 0, 0, 0, 4, 3, 3, 4, 4], MEASURED, MeasuredByOthers),
+        forward(Producer::FloatLoad,    [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::ToFloat,      [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+    ],
+    flags: 1,
+    shifted_flags: 2,
+    rules: Rules::CortexM33,
+};

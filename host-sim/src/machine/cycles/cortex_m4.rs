@@ -1,16 +1,33 @@
-//! Cortex-M4, with and without the FPU.
+//! Cortex-M4, with or without FPU, at zero wait states.
+//!
+//! Not modelled: contention of literal loads with instruction fetch, the interruption of LDM and STM, a full write buffer.
 
 use super::{Class, Issue, Row, Status, Table, row};
 
-const INTEGER: &str = "Arm DDI0439, table 3-1 (Cortex-M4 instructions)";
-const FLOAT: &str = "Arm DDI0439, table 7-1 (FPU instruction set)";
-const PAIRING: &str = "Arm DDI0439, section 3.3.2 (load/store timings); TI SWCU185G";
-const EXCEPTIONS: &str = "Arm DDI0439, section 3.9 (exceptions); Arm application note 298 for the FPU frame";
+const INTEGER: &str = "Arm 100166 (Cortex-M4 r0p1 manual; DDI0439 before), table 3-1";
+const PAIRING: &str = "Arm DDI0337I, section 3.3.3, and TI SWCU185G (load/store timings)";
+const MEASURED: &str = "jnk0le/random, pipeline cycle test/doc/cortex_m3m4.md (STM32F407)";
+const RELOAD: &str = "Arm DDI0337I, section 3.3.3: LDR pc takes 2 + 3 cycles, TBB 2 + 1 + 3";
+const BRANCHES: &str = "Arm 100166, table 3-1: 1 to 3, depending on early speculation; jnk0le/random and cortexm-AES (STM32F407)";
+const FOLDING: &str = "Arm 100166, ACTLR.DISFOLD; jnk0le/cortexm-AES (STM32F407)";
+const PRODUCTS: &str = "fitted to pornin/curve9767 (STM32F407)";
+const BARRIERS: &str = "Arm 100166, table 3-1: 1 + B, where B is 0 or, for ISB, a refill";
+const FLOAT: &str = "Arm 100166 (DDI0439 before), table 7-1 (FPU instruction set)";
+const FLOAT_RESULT: &str = "Arm 100166, section 7.2.3: one cycle longer if the next instruction takes the result";
+const EXCEPTIONS: &str = "Arm KA103489845 (interrupt latency of Cortex-M3 and Cortex-M4)";
+const CHAIN: &str = "TI SLAU356I, section 1.5.8";
 
 use Status::{Documented, Estimate, MeasuredByOthers};
 
 /// The table.
-pub const TABLE: Table = Table { version: "cortex-m4/1", issue: Issue::Single, rows: ROWS };
+pub const TABLE: Table = Table {
+    version: "cortex-m4/2",
+    issue: Issue::Single,
+    rows: ROWS,
+    // Arm KA103488664 (Cortex-M3 and Cortex-M4 have a prefetch buffer of three words).
+    prefetch_words: Some(3),
+    transfer_words: 1,
+};
 
 #[rustfmt::skip] // a table
 const ROWS: &[Row] = &[
@@ -24,36 +41,40 @@ const ROWS: &[Row] = &[
     row(Class::MultiplySimd, 1, 0, INTEGER, Documented),
     row(Class::Divide, 2, 0, INTEGER, Documented),
     row(Class::DivideRange, 10, 0, INTEGER, Documented),
-    row(Class::IfThen, 1, 0, INTEGER, Estimate),
+    row(Class::IfThen, 1, 0, INTEGER, Documented),
+    row(Class::FoldedIfThen, 1, 0, FOLDING, MeasuredByOthers),
     row(Class::Skipped, 1, 0, INTEGER, Documented),
     row(Class::Hint, 1, 0, INTEGER, Documented),
     row(Class::Wait, 1, 0, INTEGER, Documented),
-    row(Class::Special, 2, 0, INTEGER, Estimate),
-    row(Class::ChangeState, 2, 0, INTEGER, Estimate),
-    row(Class::Barrier, 1, 0, INTEGER, Estimate),
+    row(Class::Special, 2, 0, INTEGER, Documented),
+    row(Class::ChangeState, 2, 0, INTEGER, Documented),
+    row(Class::Barrier, 1, 0, BARRIERS, Documented),
+    row(Class::InstructionBarrier, 3, 0, BARRIERS, Documented),
     row(Class::Exceptional, 1, 0, INTEGER, Estimate),
     row(Class::Load, 2, 0, INTEGER, Documented),
     row(Class::LoadLiteral, 2, 0, INTEGER, Documented),
-    row(Class::PipelinedLoad, 1, 0, PAIRING, MeasuredByOthers),
-    row(Class::AddressDependency, 0, 0, PAIRING, Estimate),
-    row(Class::Store, 1, 0, PAIRING, MeasuredByOthers),
-    row(Class::StoreRegisterOffset, 1, 0, PAIRING, MeasuredByOthers),
+    row(Class::PipelinedLoad, 1, 0, PAIRING, Documented),
+    row(Class::NopBehindLoad, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::AddressDependency, 1, 0, PAIRING, Documented),
+    row(Class::Store, 1, 0, PAIRING, Documented),
+    row(Class::StoreRegisterOffset, 2, 0, MEASURED, MeasuredByOthers),
+    row(Class::LoadBehindStore, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::StoreOfProduct, 1, 0, PRODUCTS, Estimate),
     row(Class::LoadDual, 1, 1, INTEGER, Documented),
     row(Class::StoreDual, 1, 1, INTEGER, Documented),
     row(Class::LoadMultiple, 1, 1, INTEGER, Documented),
     row(Class::StoreMultiple, 1, 1, INTEGER, Documented),
     row(Class::LoadExclusive, 2, 0, INTEGER, Documented),
     row(Class::StoreExclusive, 2, 0, INTEGER, Documented),
-    row(Class::UnalignedAccess, 0, 0, PAIRING, Estimate),
+    row(Class::UnalignedAccess, 1, 0, "Arm 100166, section 3.4.2: an unaligned access becomes two", Estimate),
     row(Class::Branch, 1, 0, INTEGER, Documented),
     row(Class::BranchLink, 1, 0, INTEGER, Documented),
     row(Class::BranchExchange, 1, 0, INTEGER, Documented),
-    row(Class::LoadPc, 2, 0, INTEGER, Documented),
-    row(Class::PopPc, 1, 1, INTEGER, Documented),
-    row(Class::TableBranch, 2, 0, INTEGER, Estimate),
-    row(Class::Refill, 2, 0, INTEGER, Estimate),
-    row(Class::UnalignedTarget, 0, 0, PAIRING, Estimate),
-    row(Class::UnalignedRun, 0, 0, PAIRING, Estimate),
+    row(Class::LoadPc, 3, 0, RELOAD, Documented),
+    row(Class::PopPc, 2, 1, RELOAD, Estimate),
+    row(Class::TableBranch, 4, 0, RELOAD, Documented),
+    row(Class::Refill, 2, 0, BRANCHES, MeasuredByOthers),
+    row(Class::RefillDirect, 1, 0, BRANCHES, MeasuredByOthers),
     row(Class::FloatData, 1, 0, FLOAT, Documented),
     row(Class::FloatMultiply, 1, 0, FLOAT, Documented),
     row(Class::FloatMultiplyAccumulate, 3, 0, FLOAT, Documented),
@@ -62,16 +83,17 @@ const ROWS: &[Row] = &[
     row(Class::FloatSquareRoot, 14, 0, FLOAT, Documented),
     row(Class::FloatConvert, 1, 0, FLOAT, Documented),
     row(Class::FloatTransfer, 1, 0, FLOAT, Documented),
+    row(Class::FloatToCorePair, 2, 0, FLOAT, Documented),
     row(Class::FloatTransferPair, 2, 0, FLOAT, Documented),
-    row(Class::FloatResult, 0, 0, FLOAT, Estimate),
+    row(Class::FloatResult, 1, 0, FLOAT_RESULT, Documented),
     row(Class::FloatLoad, 2, 0, FLOAT, Documented),
     row(Class::FloatLoadDouble, 1, 1, FLOAT, Documented),
     row(Class::FloatLoadMultiple, 1, 1, FLOAT, Documented),
-    row(Class::FloatStore, 1, 0, FLOAT, Estimate),
+    row(Class::FloatStore, 1, 0, "Arm 100166, table 7-1: 2, one of them in the write buffer as for STR", Estimate),
     row(Class::FloatStoreDouble, 1, 1, FLOAT, Documented),
     row(Class::FloatStoreMultiple, 1, 1, FLOAT, Documented),
     row(Class::ExceptionEntry, 12, 0, EXCEPTIONS, Documented),
-    row(Class::ExceptionReturn, 12, 0, EXCEPTIONS, Estimate),
-    row(Class::TailChain, 6, 0, EXCEPTIONS, Documented),
-    row(Class::FloatFrame, 0, 1, EXCEPTIONS, Estimate),
+    row(Class::ExceptionReturn, 10, 0, EXCEPTIONS, Documented),
+    row(Class::TailChain, 6, 0, CHAIN, Documented),
+    row(Class::FloatFrame, 17, 0, EXCEPTIONS, Documented),
 ];

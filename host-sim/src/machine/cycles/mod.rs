@@ -1,6 +1,7 @@
 //! What instructions and events cost: [`class`] sorts them, one file per core prices the classes, [`pipeline`] and [`dual_issue`]
 //! add up the price of a straight run of instructions. Nothing outside this folder holds a number of cycles.
 
+mod branch_prediction;
 pub mod class;
 
 pub mod cortex_m0plus;
@@ -9,9 +10,14 @@ pub mod cortex_m33;
 pub mod cortex_m4;
 pub mod cortex_m7;
 
+pub mod dual_issue;
+pub mod operands;
+pub mod pairing;
 pub(super) mod pipeline;
 
+pub(super) use branch_prediction::Predictor;
 pub use class::Class;
+use dual_issue::Forwarding;
 
 /// How well a row of a table is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +51,12 @@ pub(in crate::machine) const fn row(class: Class, cycles: u32, per_word: u32, so
 }
 
 /// How a core issues instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Issue {
     /// One at a time, in order.
     Single,
-    /// Up to two at a time, in order.
-    Dual,
+    /// Up to two at a time, in order, as soon as their operands can be forwarded.
+    Dual(&'static Forwarding),
 }
 
 /// All costs of one core. A class without a row costs nothing: the core has no such instruction, or the effect does not exist there.
@@ -62,6 +68,10 @@ pub struct Table {
     pub issue: Issue,
     /// The rows.
     pub rows: &'static [Row],
+    /// Words of the prefetch buffer, where it can run dry without wait states.
+    pub prefetch_words: Option<u32>,
+    /// Words that one transfer moves.
+    pub transfer_words: u32,
 }
 
 impl Table {
@@ -84,12 +94,14 @@ impl Table {
 pub(super) struct RunCosts {
     /// A conditional branch that is taken, beyond what decoding charged.
     pub(super) refill: u32,
-    /// A branch to a wide instruction that no aligned word holds.
-    pub(super) unaligned_target: u32,
+    /// The same, where it was paired with an instruction that sets the flags.
+    pub(super) refill_flags: u32,
+    /// A branch that was predicted wrongly.
+    pub(super) mispredicted: u32,
     /// A data access that no aligned word holds.
     pub(super) unaligned_access: u32,
-    /// An instruction whose IT condition fails.
-    pub(super) skipped: u32,
+    /// An instruction whose IT condition fails; where there is no such price, it costs what it costs else.
+    pub(super) skipped: Option<u32>,
     pub(super) exception_entry: u32,
     pub(super) exception_return: u32,
     pub(super) tail_chain: u32,
@@ -97,6 +109,8 @@ pub(super) struct RunCosts {
     pub(super) float_frame: u32,
     /// Most quotient-dependent cycles of a division.
     divide_range: u32,
+    /// Most factor-dependent cycles of a long multiplication, without and with addition.
+    multiply_ranges: [u32; 2],
 }
 
 /// Words of the FPU part of an exception frame.
@@ -105,16 +119,30 @@ pub(super) const FLOAT_FRAME_WORDS: u32 = 18;
 impl RunCosts {
     pub(super) fn new(table: &Table) -> Self {
         Self {
-            refill: table.cost(Class::Refill, 0),
-            unaligned_target: table.cost(Class::UnalignedTarget, 0),
+            refill: table.cost(Class::RefillDirect, 0),
+            refill_flags: table.cost(Class::RefillFlags, 0),
+            mispredicted: table.cost(Class::Mispredicted, 0),
             unaligned_access: table.cost(Class::UnalignedAccess, 0),
-            skipped: table.cost(Class::Skipped, 0),
+            skipped: table.rows.iter().find(|row| row.class == Class::Skipped).map(|row| row.cycles),
             exception_entry: table.cost(Class::ExceptionEntry, 0),
             exception_return: table.cost(Class::ExceptionReturn, 0),
             tail_chain: table.cost(Class::TailChain, 0),
             float_frame: table.cost(Class::FloatFrame, FLOAT_FRAME_WORDS),
             divide_range: table.cost(Class::DivideRange, 0),
+            multiply_ranges: [table.cost(Class::MultiplyLongRange, 0), table.cost(Class::MultiplyLongAccumulateRange, 0)],
         }
+    }
+
+    /// Factor-dependent cycles of a long multiplication of these magnitudes. Arm documents only the range and that small factors shorten
+    /// it; the range is spread over the factors that need more than 16 bits (an estimate).
+    pub(super) fn multiply_extra(&self, accumulate: bool, n: u32, m: u32) -> u32 {
+        let wide = u32::from(n >> 16 != 0) + u32::from(m >> 16 != 0);
+        (self.multiply_ranges[usize::from(accumulate)] * wide).div_ceil(2)
+    }
+
+    /// Whether long multiplications end early.
+    pub(super) fn multiplies_end_early(&self) -> bool {
+        self.multiply_ranges != [0, 0]
     }
 
     /// Quotient-dependent cycles of a division of magnitudes. Arm documents only the range and that leading zeros shorten it; the range

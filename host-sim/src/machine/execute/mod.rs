@@ -142,6 +142,7 @@ impl Core {
                 if self.condition(condition) {
                     return self.take(target);
                 }
+                self.stay(at, block_pc);
             }
             Op::BranchLink { target } => {
                 self.r[14] = address_of(at, block_pc).wrapping_add(4) | 1;
@@ -162,6 +163,7 @@ impl Core {
                 if (self.get(rn) != 0) == nonzero {
                     return self.take(target);
                 }
+                self.stay(at, block_pc);
             }
             Op::TableBranch { half, rn, rm, base } => return self.table_branch(half, rn, rm, base, at),
             Op::MoveToPc { rm } => {
@@ -230,6 +232,23 @@ impl Core {
         self.cycles += u64::from(self.costs.refill);
         self.r[15] = target;
         Flow::Branch
+    }
+
+    /// A conditional branch that is not taken.
+    #[inline(always)]
+    fn stay(&mut self, at: &Instruction, block_pc: u32) {
+        if self.predictor.is_some() {
+            self.check_prediction(address_of(at, block_pc), None);
+        }
+    }
+
+    /// Charges a branch that went another way than was foreseen.
+    pub(in crate::machine) fn check_prediction(&mut self, address: u32, taken: Option<u32>) {
+        if let Some(predictor) = &mut self.predictor
+            && !predictor.foresaw(address, taken)
+        {
+            self.cycles += u64::from(self.costs.mispredicted);
+        }
     }
 
     #[inline(always)]

@@ -58,6 +58,10 @@ impl Core {
             true => (i64::from(n as i32) * i64::from(m as i32)) as u64,
             false => u64::from(n) * u64::from(m),
         };
+        if self.costs.multiplies_end_early() {
+            let magnitude = |value: u32| if signed { (value as i32).unsigned_abs() } else { value };
+            self.cycles += u64::from(self.costs.multiply_extra(accumulate, magnitude(n), magnitude(m)));
+        }
         let addend = if accumulate { self.long(lo, hi) } else { 0 };
         self.set_long(lo, hi, addend.wrapping_add(product));
     }

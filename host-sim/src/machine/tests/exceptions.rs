@@ -95,7 +95,7 @@ fn systick_comes_by_cycles_and_wakes_a_sleeper() {
     write(&mut machine, 0xE000_E010, 3);
     assert_eq!(machine.run(100), Stop::Breakpoint { imm: 0 });
     assert_eq!((machine.register(5), machine.register(7)), (1, 1));
-    assert_eq!(machine.cycles(), 100 + 12 + 1 + 3 + 12 + 1);
+    assert_eq!(machine.cycles(), 100 + 12 + 1 + 3 + 10 + 1);
 }
 
 #[test]

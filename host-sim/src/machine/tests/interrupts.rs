@@ -82,7 +82,7 @@ fn a_timer_interrupt_comes_between_two_instructions_of_straight_code() {
         write(&mut machine, SYST_CSR, 3);
         assert_eq!(machine.run(1000), Stop::Breakpoint { imm: 0 }, "{}", core.name);
         assert_eq!(machine.register(5), 100, "{}", core.name);
-        if core.table.issue == super::super::cycles::Issue::Single {
+        if matches!(core.table.issue, super::super::cycles::Issue::Single) {
             assert_eq!(machine.register(6), 40, "{}: an instruction a cycle, the fortieth cycle ends the count", core.name);
         }
     }

@@ -22,7 +22,7 @@ const CODE: u32 = 0x100;
 const HANDLER: u32 = 0x80;
 const BREAK: u16 = 0xBE00;
 
-/// A machine with `program` at its entry and a `bkpt #0` behind it; r4 points to RAM, the FPU is on.
+/// A Cortex-M4 with `program` at its entry and a `bkpt #0` behind it; r4 points to RAM, the FPU is on.
 fn machine(program: Program) -> Machine {
     machine_with(&cores::CORTEX_M4, program)
 }
