@@ -230,6 +230,9 @@ impl Flash {
     /// Stall of an instruction fetch that leaves its line.
     fn fetch(&mut self, address: u32, now: u64, counts: &mut CacheCounts) -> u64 {
         let line = address >> self.line_shift;
+        if line == self.instruction_line {
+            return 0;
+        }
         self.instruction_line = line;
         let prefetched = self.prefetch && line == self.prefetched_line;
         // A line that prefetch brings is used from its buffer, and enters no cache.
