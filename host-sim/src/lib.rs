@@ -18,6 +18,8 @@ pub mod log;
 pub mod board;
 pub mod post_mortem;
 
+pub mod gdb;
+
 pub mod answer;
 
 pub mod exec_report;

@@ -27,12 +27,14 @@ struct Arguments {
 enum Command {
     Run(cmd::run::Cmd),
     Exec(cmd::exec::Cmd),
+    Gdb(cmd::gdb::Cmd),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
         Command::Exec(command) => command.run(),
+        Command::Gdb(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod checkpoints;
 pub mod commands;
+pub mod debugger;
 pub mod differential;
 pub mod guests;
 pub mod models;

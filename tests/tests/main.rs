@@ -6,11 +6,13 @@
 //! * [`differential`]: single instructions on random operands, our machine against QEMU;
 //! * [`documents`]: paths, tests and figures in the documents are so;
 //! * [`command_line`]: the programs as their users meet them: good runs, bad input, help, a killed training;
+//! * [`gdb`]: a debugger that speaks the remote protocol to the simulator;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
 mod command_line;
 mod differential;
 mod documents;
+mod gdb;
 mod hostile;
 mod on_target;
 mod parity;

@@ -3,5 +3,6 @@
 pub mod exec;
 pub mod output;
 pub mod prompt;
+pub mod gdb;
 pub mod run;
 pub mod target;

@@ -13,6 +13,7 @@ mod bus;
 mod core;
 pub mod cores;
 pub mod cycles;
+mod debugger;
 mod decode;
 mod disassembly;
 mod exception;
@@ -25,15 +26,18 @@ mod memory_system;
 mod observer;
 mod op;
 mod op_registers;
+mod special_registers;
 mod system_registers;
 #[cfg(test)]
 mod tests;
 mod timer;
 
 pub use bus::{RegionKind, RegionSpec};
+pub use debugger::{Debugger, Halt, Watch, WatchKind};
 pub use fault::{BusError, Fault, FaultKind, Stop};
 pub use memory_system::{CacheCounts, Stalls};
 pub use observer::{ExceptionEvent, FlowKind, Observer, Retired};
+pub use special_registers::SpecialRegisters;
 
 use self::core::{Core, Flow};
 use block::{Block, BlockCache, Left};

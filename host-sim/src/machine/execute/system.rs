@@ -117,7 +117,7 @@ impl Core {
         if self.is_privileged() { 3 << 18 } else { 0 }
     }
 
-    fn set_control(&mut self, value: u8) {
+    pub(in crate::machine) fn set_control(&mut self, value: u8) {
         let was_process = self.on_process_stack();
         let selectable = if self.ipsr == 0 { 7 } else { 5 };
         self.control = self.control & !selectable | value & selectable;
