@@ -148,6 +148,20 @@ pub fn model_region(image: &Image) -> Option<Range<u32>> {
     Some(image.symbol("_model_start")?..image.symbol("_model_end")?)
 }
 
+/// The host's ends of the guest's channels.
+pub struct Channels<'a> {
+    log: Log<'a>,
+    /// What the guest has not yet taken.
+    input: &'a [u8],
+}
+
+impl<'a> Channels<'a> {
+    /// Channels that decode the log with `table` and send `input` to the guest's first down channel as it takes it.
+    pub fn new(table: &'a LogTable, input: &'a [u8]) -> Self {
+        Self { log: table.decoder(), input }
+    }
+}
+
 /// A board with an image on it.
 pub struct Board {
     /// The core and its memory.
@@ -232,12 +246,12 @@ impl Board {
         &mut self,
         step: &mut dyn FnMut(&mut Machine, u64) -> Stop,
         image: &Image,
-        mut input: &[u8],
+        input: &[u8],
         limits: &Limits,
         event: &mut dyn FnMut(Event<'_>) -> io::Result<()>,
     ) -> anyhow::Result<End> {
         let table = LogTable::new(image)?;
-        let mut log = table.decoder();
+        let mut channels = Channels::new(&table, input);
         // Since when, in instructions, the guest has been in the handler of a fault.
         let mut in_fault = None;
         loop {
@@ -252,31 +266,36 @@ impl Board {
                     in_fault = since;
                     since.is_some_and(|since| now >= since + AFTER_FAULT).then_some(End::Fault)
                 }
-                Stop::Breakpoint { imm: 0xab } => {
-                    let mut shown = Ok(());
-                    let exit = self.semihosting.serve(&mut self.machine, &mut |output, bytes| {
-                        let it = match output {
-                            Output::Standard => Event::Console(bytes),
-                            Output::Error => Event::ConsoleError(bytes),
-                        };
-                        if shown.is_ok() {
-                            shown = event(it);
-                        }
-                    });
-                    self.machine.resume_after_breakpoint();
-                    shown?;
-                    exit.map(End::Exit)
-                }
+                Stop::Breakpoint { imm: 0xab } => self.serve(event)?.map(End::Exit),
                 Stop::Breakpoint { imm } => Some(End::Breakpoint(imm)),
                 Stop::Sleep => Some(End::Asleep),
                 Stop::ResetRequested => Some(End::Reset),
                 Stop::Lockup(_) => Some(End::Fault),
             };
-            self.exchange(&mut log, &mut input, event)?;
+            self.exchange(&mut channels, event)?;
             if let Some(end) = end {
                 return Ok(end);
             }
         }
+    }
+
+    /// Serves the semihosting call that the guest stopped at, and steps over it; the guest's exit code if it exits.
+    ///
+    /// # Errors
+    /// Those of `event`.
+    pub fn serve(&mut self, event: &mut dyn FnMut(Event<'_>) -> io::Result<()>) -> io::Result<Option<i32>> {
+        let mut shown = Ok(());
+        let exit = self.semihosting.serve(&mut self.machine, &mut |output, bytes| {
+            let it = match output {
+                Output::Standard => Event::Console(bytes),
+                Output::Error => Event::ConsoleError(bytes),
+            };
+            if shown.is_ok() {
+                shown = event(it);
+            }
+        });
+        self.machine.resume_after_breakpoint();
+        shown.map(|()| exit)
     }
 
     /// Whether the guest is in the handler of a fault that the machine raised.
@@ -286,12 +305,15 @@ impl Board {
     }
 
     /// Moves bytes between the guest's channels and the host: up 0 is the log, down 0 the requests.
-    fn exchange(
+    ///
+    /// # Errors
+    /// Those of `event`.
+    pub fn exchange(
         &mut self,
-        log: &mut Log<'_>,
-        input: &mut &[u8],
+        channels: &mut Channels<'_>,
         event: &mut dyn FnMut(Event<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
+        let Channels { log, input } = channels;
         let Some(rtt) = self.rtt else { return Ok(()) };
         let mut bytes = Vec::new();
         for channel in 0..rtt.up_channels(&self.machine) {

@@ -82,9 +82,51 @@ fn breakpoints_and_steps_cost_no_cycles() {
     assert_eq!(debugger.register(15), 0x52);
     assert_eq!(debugger.monitor("cycles"), undisturbed);
     // Four instructions, then five rounds of five.
-    let line = undisturbed.lines().nth(1).expect("two lines");
+    let line = undisturbed.lines().nth(2).expect("a title and four rows");
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["instructions", "29", "+29"]);
     assert!(debugger.monitor("cycles").contains("+0"), "nothing ran since");
+}
+
+#[test]
+fn a_watchpoint_stops_before_the_access_that_it_is_for() {
+    for (kind, reply, pc) in [("Z2", "watch", 0x4a), ("Z3", "rwatch", 0x4c), ("Z4", "awatch", 0x4a)] {
+        let (_scene, mut debugger) = debug(&COUNTER);
+        // The second byte of the word.
+        assert_eq!(debugger.ask(&format!("{kind},20000001,1")), "OK");
+        assert_eq!(debugger.ask("c"), format!("T05thread:01;{reply}:20000001;"));
+        assert_eq!(debugger.register(15), pc);
+        let stored = if pc == 0x4a { "00000000" } else { "01000000" };
+        assert_eq!(debugger.ask("m20000000,4"), stored);
+        // It goes on, and the next access stops it again: the load of the same round, or the next round's.
+        assert!(debugger.ask("c").contains(reply));
+        assert_eq!(debugger.register(15), if reply == "awatch" { 0x4c } else { pc });
+        assert_eq!(debugger.ask(&format!("{},20000001,1", kind.to_lowercase())), "OK");
+        assert_eq!(debugger.ask("c"), "W00");
+    }
+}
+
+#[test]
+fn a_watchpoint_beside_the_accesses_stops_nothing() {
+    let (_scene, mut debugger) = debug(&COUNTER);
+    assert_eq!(debugger.ask("Z4,20000004,4"), "OK");
+    assert_eq!(debugger.ask("Z2,20000000,0"), "OK", "GDB never asks for no byte; it counts as one");
+    assert_eq!(debugger.ask("z2,20000000,0"), "OK");
+    assert!(debugger.ask("Z3,e000ed00,4").starts_with('E'), "system registers are not memory");
+    assert_eq!(debugger.ask("c"), "W00");
+}
+
+#[test]
+fn watchpoints_cost_no_cycles() {
+    let (_scene, mut debugger) = debug(&COUNTER);
+    debugger.ask("Z1,52,2");
+    debugger.ask("c");
+    let undisturbed = debugger.monitor("cycles");
+    debugger.monitor("reset");
+    debugger.ask("Z4,20000000,4");
+    (0..10).for_each(|_| assert!(debugger.ask("c").contains("awatch")));
+    debugger.ask("c");
+    assert_eq!(debugger.register(15), 0x52);
+    assert_eq!(debugger.monitor("cycles"), undisturbed);
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! `host-sim gdb`: a debugger controls the guest.
 
-use crate::board::{Board, Event};
+use crate::board::{Board, Channels, Event, model_region};
+use crate::cmd::target::TargetOptions;
 use crate::firmware;
 use crate::gdb::client::Client;
 use crate::gdb::target::Debuggee;
 use crate::gdb::{self, Ended};
 use crate::image::Image;
+use crate::log::LogTable;
+use crate::memory_map::{MemoryMap, Wishes};
+use crate::semihosting::{Heap, command_line};
 use anyhow::{Context, Result};
 use clap::Args;
+use fathom::format::record::{MAX_FRAME, Request, encode};
 use std::io::{Write, stderr, stdin, stdout};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -24,19 +29,27 @@ Examples:
   gdb-multiarch my.elf -ex 'target remote :3333' -ex 'break main' -ex continue
 
   gdb-multiarch my.elf -ex 'target remote | host-sim gdb --stdio my.elf'
-  host-sim gdb --model my.fathom my-firmware.elf")]
+  host-sim gdb --model firmware/models/default.fathom --prompt 'ROMEO:' --memory stm32f405")]
 pub struct Cmd {
     /// The image [default: build the firmware]
     image: Option<PathBuf>,
     /// A model for the image's model region
-    #[arg(long)]
+    #[arg(long, value_name = "BLOB")]
     model: Option<PathBuf>,
+    /// Text that the firmware is asked to continue [default: it is asked nothing]
+    #[arg(long, requires = "model")]
+    prompt: Option<String>,
+    /// Tokens to generate, at most
+    #[arg(long, default_value_t = 100, requires = "prompt")]
+    tokens: u32,
     /// Port on 127.0.0.1 to listen on; 0 picks one
     #[arg(long, default_value_t = 3333, conflicts_with = "stdio")]
     port: u16,
     /// Talk to the debugger on stdin and stdout; the guest's console goes to stderr
     #[arg(long)]
     stdio: bool,
+    #[command(flatten)]
+    target: TargetOptions,
 }
 
 impl Cmd {
@@ -54,18 +67,28 @@ impl Cmd {
             Some(path) => std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?,
             None => Vec::new(),
         };
-        let board = Board::new(&image, &model)?;
+        let request = self.request()?;
+        let (target, _) = self.target.resolve(&image)?;
+        let map =
+            if model_region(&image).is_some() { MemoryMap::firmware() } else { MemoryMap::fitting(&image, &Wishes::default())? };
+        let mut board = Board::assemble(target.machine(&map.regions), &map, &image)?;
+        board.place_model(&image, &model)?;
+        board.semihosting.command_line = command_line(&image_path.to_string_lossy(), &[]);
+        board.semihosting.heap = Heap::beside(&image, &map);
+        board.semihosting.clock_hz = target.clock_hz;
+        let table = LogTable::new(&image)?;
+        let channels = Channels::new(&table, &request);
         let client = if self.stdio { Client::new(stdin(), stdout()) } else { self.accept()? };
         let stdio = self.stdio;
-        // A closed stdout or stderr is nobody's loss here.
         let mut output = |event: Event<'_>| match event {
-            Event::Console(bytes) if stdio => drop(stderr().write_all(bytes)),
-            Event::Console(bytes) => drop(stdout().write_all(bytes).and_then(|()| stdout().flush())),
-            Event::Log(line) => eprintln!("{line}"),
-            Event::Records(_) => {}
+            Event::Console(bytes) if stdio => stderr().write_all(bytes),
+            Event::Console(bytes) => stdout().write_all(bytes).and_then(|()| stdout().flush()),
+            Event::ConsoleError(bytes) => stderr().write_all(bytes),
+            Event::Log(line) => writeln!(stderr(), "{line}"),
+            Event::Channel(..) => Ok(()),
         };
         let mut messages = |text: &str| eprintln!("host-sim: {text}");
-        let mut debuggee = Debuggee::new(board, &image, &mut output, &mut messages);
+        let mut debuggee = Debuggee::new(board, &image, channels, &mut output, &mut messages);
         let ended = gdb::serve(client, &mut debuggee)?;
         Ok(match ended {
             Ended::Exited(code) => code,
@@ -75,6 +98,15 @@ impl Cmd {
                 1
             }
         })
+    }
+
+    /// The request as one frame; empty without a prompt.
+    fn request(&self) -> Result<Vec<u8>> {
+        let Some(prompt) = &self.prompt else { return Ok(Vec::new()) };
+        let request =
+            Request { prompt: prompt.as_bytes(), tokens: self.tokens, seed: 1, temperature: 0.0, top_k: 0, effort: None };
+        let mut buffer = [0; MAX_FRAME];
+        Ok(encode(&request, &mut buffer).context("the prompt does not fit into a request: shorten it")?.to_vec())
     }
 
     /// Waits for the debugger.

@@ -1,8 +1,8 @@
 //! The subcommands, one file each.
 
 pub mod exec;
+pub mod gdb;
 pub mod output;
 pub mod prompt;
-pub mod gdb;
 pub mod run;
 pub mod target;

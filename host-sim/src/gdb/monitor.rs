@@ -1,12 +1,14 @@
 //! The `monitor` commands.
 
 use super::target::Debuggee;
+use crate::machine::Stalls;
 
 /// What the machine has counted since reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     cycles: u64,
     instructions: u64,
+    stalls: Stalls,
 }
 
 const HELP: &str = "\
@@ -33,10 +35,16 @@ pub fn answer(debuggee: &mut Debuggee<'_>, command: &str) -> String {
 
 fn cycles(debuggee: &mut Debuggee<'_>) -> String {
     let machine = &debuggee.board.machine;
-    let now = Counts { cycles: machine.cycles(), instructions: machine.instructions() };
+    let now = Counts { cycles: machine.cycles(), instructions: machine.instructions(), stalls: machine.stalls() };
+    let (core, memory) = (machine.spec(), &machine.profile().name);
+    let title = format!("modelled: {}, memory {memory}, table {}\n", core.name, core.table.version);
     let before = std::mem::replace(&mut debuggee.asked, now);
-    let row = |name: &str, now: u64, before: u64| format!("{name:14}{now:>16}{:>+16}\n", now.wrapping_sub(before) as i64);
-    row("cycles", now.cycles, before.cycles) + &row("instructions", now.instructions, before.instructions)
+    let row = |name: &str, now: u64, before: u64| format!("{name:18}{now:>16}{:>+16}\n", now.wrapping_sub(before) as i64);
+    title
+        + &row("cycles", now.cycles, before.cycles)
+        + &row("instructions", now.instructions, before.instructions)
+        + &row("stalls for code", now.stalls.fetch, before.stalls.fetch)
+        + &row("stalls for data", now.stalls.data, before.stalls.data)
 }
 
 fn fault(debuggee: &Debuggee<'_>) -> String {

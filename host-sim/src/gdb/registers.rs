@@ -92,7 +92,7 @@ impl Registers for RegisterFile {
     fn gdb_deserialize(&mut self, bytes: &[u8]) -> Result<(), ()> {
         let words: Vec<u32> =
             bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
-        if bytes.len() % 4 != 0 || words.len() != WORDS && words.len() != WORDS_WITH_FLOAT {
+        if !bytes.len().is_multiple_of(4) || words.len() != WORDS && words.len() != WORDS_WITH_FLOAT {
             return Err(());
         }
         self.core.copy_from_slice(&words[..16]);

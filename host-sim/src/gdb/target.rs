@@ -2,10 +2,9 @@
 
 use super::monitor;
 use super::registers::{CortexM, RegisterFile, description};
-use crate::board::{Board, Event};
+use crate::board::{Board, Channels, Event};
 use crate::image::Image;
 use crate::machine::{Debugger, Halt, Stop, Watch, WatchKind};
-use crate::semihosting::{self, Call};
 use gdbstub::common::Signal;
 use gdbstub::stub::SingleThreadStopReason;
 use gdbstub::target::ext::base::BaseOps;
@@ -21,6 +20,7 @@ use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps
 use gdbstub::target::ext::target_description_xml_override::{TargetDescriptionXmlOverride, TargetDescriptionXmlOverrideOps};
 use gdbstub::target::{Target, TargetError, TargetResult};
 use std::convert::Infallible;
+use std::io;
 use std::ops::Range;
 
 /// Instructions between two looks at the debugger: a Ctrl-C waits a few milliseconds at most.
@@ -55,14 +55,23 @@ pub struct Debuggee<'a> {
     description: String,
     /// The address of a `BKPT` of the guest's own that it stands at.
     at_own_breakpoint: Option<u32>,
-    output: &'a mut dyn FnMut(Event<'_>),
+    /// The step that the debugger wants is done: it was over such a `BKPT`.
+    stepped: bool,
+    channels: Channels<'a>,
+    output: &'a mut dyn FnMut(Event<'_>) -> io::Result<()>,
     messages: &'a mut dyn FnMut(&str),
 }
 
 impl<'a> Debuggee<'a> {
-    /// The guest on `board`, reset; what it prints goes to `output`, what happens to it to `messages`.
-    pub fn new(board: Board, image: &'a Image, output: &'a mut dyn FnMut(Event<'_>), messages: &'a mut dyn FnMut(&str)) -> Self {
-        let has_float = true;
+    /// The guest on `board`, reset; it talks with the host through `channels`; what it prints goes to `output`, what happens to it to `messages`.
+    pub fn new(
+        board: Board,
+        image: &'a Image,
+        channels: Channels<'a>,
+        output: &'a mut dyn FnMut(Event<'_>) -> io::Result<()>,
+        messages: &'a mut dyn FnMut(&str),
+    ) -> Self {
+        let has_float = board.machine.spec().float.is_some();
         Self {
             board,
             image,
@@ -73,6 +82,8 @@ impl<'a> Debuggee<'a> {
             has_float,
             description: description(has_float),
             at_own_breakpoint: None,
+            stepped: false,
+            channels,
             output,
             messages,
         }
@@ -94,14 +105,28 @@ impl<'a> Debuggee<'a> {
         self.image.place(self.pc())
     }
 
-    /// Lets the guest run for a while. Returns why it stopped, if it did.
-    pub fn advance(&mut self) -> Option<StopReason> {
+    /// The debugger lets the guest go.
+    fn set_off(&mut self, mode: Mode) {
         if self.at_own_breakpoint.take() == Some(self.pc()) {
             self.board.machine.resume_after_breakpoint();
-            if self.mode == Mode::Step {
-                return Some(StopReason::DoneStep);
-            }
+            self.stepped = mode == Mode::Step;
+        } else {
+            self.debugger.resume_at(self.pc());
         }
+        self.mode = mode;
+    }
+
+    /// Lets the guest run for a while. Returns why it stopped, if it did.
+    pub fn advance(&mut self) -> Option<StopReason> {
+        if std::mem::take(&mut self.stepped) {
+            return Some(StopReason::DoneStep);
+        }
+        let stopped = self.run_on();
+        let _ = self.board.exchange(&mut self.channels, self.output); // as for semihosting
+        stopped
+    }
+
+    fn run_on(&mut self) -> Option<StopReason> {
         match self.mode.clone() {
             Mode::Continue => self.run(SLICE),
             Mode::Step => Some(self.run(1).unwrap_or(StopReason::DoneStep)),
@@ -123,7 +148,11 @@ impl<'a> Debuggee<'a> {
         }
         match stop {
             Stop::Budget => None,
-            Stop::Breakpoint { imm: 0xab } => self.serve(),
+            Stop::Breakpoint { imm: 0xab } => {
+                // What the guest prints where nobody listens is lost, as on a board.
+                let exit = self.board.serve(self.output).unwrap_or_default();
+                exit.map(|code| StopReason::Exited(code.clamp(0, 255) as u8))
+            }
             Stop::Breakpoint { .. } => {
                 self.at_own_breakpoint = Some(self.pc());
                 Some(StopReason::Signal(Signal::SIGTRAP))
@@ -151,19 +180,6 @@ impl<'a> Debuggee<'a> {
             Halt::Breakpoint => StopReason::HwBreak(()),
             Halt::Watch { kind, address } => StopReason::Watch { tid: (), kind: to_gdb(kind), addr: address },
         }
-    }
-
-    /// Serves the semihosting call that the guest stands at.
-    fn serve(&mut self) -> Option<StopReason> {
-        let call = semihosting::serve(&mut self.board.machine);
-        self.board.machine.resume_after_breakpoint();
-        match call {
-            Call::Console(bytes) => (self.output)(Event::Console(&bytes)),
-            Call::Exit(code) => return Some(StopReason::Exited(code.clamp(0, 255) as u8)),
-            Call::Done => {}
-        }
-        // A breakpoint right behind the call would not be seen: the next run begins there.
-        self.debugger.stops_at(self.pc()).then(|| self.halted(Halt::Breakpoint))
     }
 
     /// Tells the person at the debugger something.
@@ -239,7 +255,7 @@ impl SingleThreadBase for Debuggee<'_> {
 
 impl SingleThreadResume for Debuggee<'_> {
     fn resume(&mut self, _: Option<Signal>) -> Result<(), Infallible> {
-        self.mode = Mode::Continue;
+        self.set_off(Mode::Continue);
         Ok(())
     }
 
@@ -254,14 +270,14 @@ impl SingleThreadResume for Debuggee<'_> {
 
 impl SingleThreadSingleStep for Debuggee<'_> {
     fn step(&mut self, _: Option<Signal>) -> Result<(), Infallible> {
-        self.mode = Mode::Step;
+        self.set_off(Mode::Step);
         Ok(())
     }
 }
 
 impl SingleThreadRangeStepping for Debuggee<'_> {
     fn resume_range_step(&mut self, start: u32, end: u32) -> Result<(), Infallible> {
-        self.mode = Mode::StepOutOf(start..end);
+        self.set_off(Mode::StepOutOf(start..end));
         Ok(())
     }
 }
@@ -324,7 +340,12 @@ fn watch(address: u32, length: u32, kind: GdbWatchKind) -> Watch {
 
 impl HwWatchpoint for Debuggee<'_> {
     fn add_hw_watchpoint(&mut self, address: u32, length: u32, kind: GdbWatchKind) -> TargetResult<bool, Self> {
-        Ok(self.debugger.watches() < MOST_POINTS && self.debugger.add_watch(watch(address, length, kind)))
+        let is_memory = self.board.machine.read_bytes(address, &mut [0]).is_ok();
+        let added = is_memory && self.debugger.watches() < MOST_POINTS;
+        if added {
+            self.debugger.add_watch(watch(address, length, kind));
+        }
+        Ok(added)
     }
 
     fn remove_hw_watchpoint(&mut self, address: u32, length: u32, kind: GdbWatchKind) -> TargetResult<bool, Self> {

@@ -1,5 +1,6 @@
 //! Memory: the regions that the caller gives, little-endian, bounds-checked.
 
+use super::debugger::{Watch, WatchKind};
 use super::fault::{BusError, FaultKind};
 use super::memory_profile::MemoryProfile;
 use super::memory_system::MemorySystem;
@@ -35,6 +36,8 @@ struct Region {
     writable: bool,
     /// Accesses go through the memory system, which may make them wait.
     timed: bool,
+    /// Accesses need no look at the memory system nor at watchpoints.
+    direct: bool,
     bytes: Vec<u8>,
     /// One flag per line that holds decoded code; empty while there is none, so that stores check nothing.
     code_lines: Vec<bool>,
@@ -47,6 +50,11 @@ pub(super) struct Bus {
     /// A store hit decoded code: the block cache must be emptied before the next block.
     pub(super) code_changed: bool,
     pub(super) memory: MemorySystem,
+    watches: Vec<Watch>,
+    /// Accesses to watched bytes are refused: an instruction is executing, and it is not excepted.
+    pub(super) watching: bool,
+    /// The access that was refused.
+    pub(super) watched: Option<(WatchKind, u32)>,
 }
 
 impl Bus {
@@ -58,6 +66,7 @@ impl Bus {
                 base: spec.base,
                 writable: spec.kind == RegionKind::Ram,
                 timed: if spec.kind == RegionKind::Ram { memory.times_ram() } else { memory.times_flash() },
+                direct: true,
                 bytes: vec![0; spec.size as usize],
                 code_lines: Vec::new(),
             })
@@ -68,7 +77,35 @@ impl Bus {
             let overlaps = |r: &Region| u64::from(r.base) < high && u64::from(r.base) + r.bytes.len() as u64 > low;
             *guess = regions.iter().position(overlaps).unwrap_or(0) as u8;
         }
-        Self { regions, first_guess, code_changed: false, memory }
+        let (watches, watching, watched) = (Vec::new(), false, None);
+        let mut bus = Self { regions, first_guess, code_changed: false, memory, watches, watching, watched };
+        bus.set_watches(Vec::new());
+        bus
+    }
+
+    /// Watches these ranges instead of those before, which it gives back.
+    pub(super) fn set_watches(&mut self, watches: Vec<Watch>) -> Vec<Watch> {
+        for region in &mut self.regions {
+            let (base, size) = (region.base, region.bytes.len() as u64);
+            region.direct = !region.timed && !watches.iter().any(|watch| watch.overlap(base, size).is_some());
+        }
+        std::mem::replace(&mut self.watches, watches)
+    }
+
+    /// Whether an access is to be refused because a watchpoint is for it.
+    #[inline(always)]
+    fn is_watched(&mut self, address: u32, length: usize, kind: WatchKind) -> bool {
+        self.watching && self.note_watched(address, length, kind)
+    }
+
+    #[cold]
+    fn note_watched(&mut self, address: u32, length: usize, kind: WatchKind) -> bool {
+        let hit = |watch: &Watch| {
+            let kinds = watch.kind == kind || watch.kind == WatchKind::Access;
+            watch.overlap(address, length as u64).filter(|_| kinds).map(|first| (watch.kind, first))
+        };
+        self.watched = self.watches.iter().find_map(hit).or(self.watched);
+        self.watched.is_some()
     }
 
     /// The region whose bytes include `length` bytes at `address`, and the offset in it.
@@ -89,7 +126,7 @@ impl Bus {
     pub(super) fn read<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
         let guess = self.first_guess[(address >> SLOT_SHIFT) as usize] as usize;
         if let Some(region) = self.regions.get(guess)
-            && !region.timed
+            && region.direct
         {
             let offset = address.wrapping_sub(region.base) as usize;
             if let Some(bytes) = region.bytes.get(offset..).and_then(|rest| rest.first_chunk::<N>()) {
@@ -101,6 +138,9 @@ impl Bus {
 
     fn read_elsewhere<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
         let (index, offset) = self.find(address, N)?;
+        if self.is_watched(address, N, WatchKind::Read) {
+            return None;
+        }
         match (self.regions[index].timed, self.regions[index].writable) {
             (false, _) => {}
             (true, true) => self.memory.access_ram(address, false),
@@ -114,7 +154,7 @@ impl Bus {
         let guess = self.first_guess[(address >> SLOT_SHIFT) as usize] as usize;
         if let Some(region) = self.regions.get_mut(guess)
             && region.writable
-            && !region.timed
+            && region.direct
             && region.code_lines.is_empty()
         {
             let offset = address.wrapping_sub(region.base) as usize;
@@ -128,6 +168,9 @@ impl Bus {
 
     fn write_elsewhere(&mut self, address: u32, value: &[u8]) -> Result<(), FaultKind> {
         let (index, offset) = self.find(address, value.len()).ok_or(FaultKind::UnmappedWrite)?;
+        if self.is_watched(address, value.len(), WatchKind::Write) {
+            return Err(FaultKind::UnmappedWrite);
+        }
         let region = &mut self.regions[index];
         if !region.writable {
             return Err(FaultKind::ReadOnlyWrite);

@@ -1,6 +1,6 @@
 //! Breakpoints and watchpoints. They change nothing in the guest: not its memory, not its cycles.
 
-use super::{Machine, Stop};
+use super::{ExceptionEvent, Machine, Observe, Retired, Stop};
 use std::collections::BTreeMap;
 
 /// Which accesses a watchpoint is for.
@@ -46,6 +46,10 @@ pub struct Debugger {
     breakpoints: BTreeMap<u32, usize>,
     watches: Vec<Watch>,
     halt: Option<Halt>,
+    /// A breakpoint on this instruction does not count the next time.
+    resuming: Option<u32>,
+    /// The instruction that stopped the last run by an access, which it may have in the next.
+    stopped_by_access: Option<u32>,
 }
 
 impl Debugger {
@@ -84,36 +88,9 @@ impl Debugger {
         self.breakpoints.contains_key(&address)
     }
 
-    /// Why the last run stopped, if a point stopped it; forgets it.
-    pub fn take_halt(&mut self) -> Option<Halt> {
-        self.halt.take()
-    }
-}
-
-impl Machine {
-    /// Executes like [`run`](Self::run), but stops with [`Stop::Budget`] at the points of `debugger`, which then says
-    /// [which](Debugger::take_halt). A breakpoint on the first instruction does not stop it.
-    pub fn run_debugged(&mut self, max_instructions: u64, debugger: &mut Debugger) -> Stop {
-        for executed in 0..max_instructions {
-            if executed > 0 && debugger.stops_at(self.register(15)) {
-                debugger.halt = Some(Halt::Breakpoint);
-                return Stop::Budget;
-            }
-            match self.run(1) {
-                Stop::Budget => {}
-                stop => return stop,
-            }
-        }
-        if debugger.stops_at(self.register(15)) {
-            debugger.halt = Some(Halt::Breakpoint);
-        }
-        Stop::Budget
-    }
-}
-impl Debugger {
-    /// Adds a watchpoint; whether that is possible.
-    pub fn add_watch(&mut self, _watch: Watch) -> bool {
-        false
+    /// Adds a watchpoint.
+    pub fn add_watch(&mut self, watch: Watch) {
+        self.watches.push(watch);
     }
 
     /// Takes one away again; whether there was one.
@@ -121,5 +98,63 @@ impl Debugger {
         let Some(index) = self.watches.iter().position(|other| *other == watch) else { return false };
         self.watches.swap_remove(index);
         true
+    }
+
+    /// The guest goes on from where it stopped: a breakpoint there does not stop it at once, not even if an interrupt comes first.
+    pub fn resume_at(&mut self, address: u32) {
+        self.resuming = Some(address);
+    }
+
+    /// Why the last run stopped, if a point stopped it; forgets it.
+    pub fn take_halt(&mut self) -> Option<Halt> {
+        self.halt.take()
+    }
+}
+
+impl Watch {
+    /// The first of `length` bytes at `address` that is watched.
+    pub(super) fn overlap(&self, address: u32, length: u64) -> Option<u32> {
+        let end = |address: u32, length: u64| u64::from(address) + length;
+        let apart = end(self.address, self.length.into()) <= address.into() || end(address, length) <= self.address.into();
+        (!apart).then(|| self.address.max(address))
+    }
+}
+
+/// A run under a debugger.
+struct Debugged<'d> {
+    debugger: &'d mut Debugger,
+}
+
+impl Observe for Debugged<'_> {
+    const ACTIVE: bool = false;
+    fn retired(&mut self, _: &Retired) {}
+    fn exception(&mut self, _: &ExceptionEvent) {}
+
+    const DEBUGS: bool = true;
+    fn stops_at(&mut self, address: u32) -> bool {
+        let resumes = self.debugger.resuming.take_if(|at| *at == address).is_some();
+        let stops = !resumes && self.debugger.stops_at(address);
+        if stops {
+            self.debugger.halt = Some(Halt::Breakpoint);
+        }
+        stops
+    }
+    fn watches_at(&mut self, address: u32) -> bool {
+        self.debugger.stopped_by_access.take_if(|at| *at == address).is_none()
+    }
+}
+
+impl Machine {
+    /// Executes like [`run`](Self::run), but stops with [`Stop::Budget`] at the points of `debugger`, which then says
+    /// [which](Debugger::take_halt). An access that stopped the run before does not stop it again.
+    pub fn run_debugged(&mut self, max_instructions: u64, debugger: &mut Debugger) -> Stop {
+        self.core.bus.set_watches(std::mem::take(&mut debugger.watches));
+        let stop = self.run_with(max_instructions, &mut Debugged { debugger });
+        debugger.watches = self.core.bus.set_watches(Vec::new());
+        if let Some((kind, address)) = self.core.bus.watched.take() {
+            debugger.halt = Some(Halt::Watch { kind, address });
+            debugger.stopped_by_access = Some(self.register(15));
+        }
+        stop
     }
 }

@@ -120,6 +120,7 @@ impl Core {
 
     /// Returns from the current exception as `value` says, or goes on with the next one on the same frame.
     pub(super) fn exception_return(&mut self, value: u32) -> Flow {
+        self.bus.watching = false; // watchpoints are for what instructions access
         let began = self.now(0);
         let number = usize::from(self.ipsr);
         let active = self.exceptions.active.iter().filter(|active| **active).count();

@@ -67,6 +67,17 @@ trait Observe {
     const ACTIVE: bool;
     fn retired(&mut self, retired: &Retired);
     fn exception(&mut self, event: &ExceptionEvent);
+
+    /// Whether [`Observe::stops_at`] and [`Observe::watches_at`] do anything.
+    const DEBUGS: bool = false;
+    /// Whether the run stops before the instruction at this address.
+    fn stops_at(&mut self, _: u32) -> bool {
+        false
+    }
+    /// Whether the instruction at this address may not access watched bytes.
+    fn watches_at(&mut self, _: u32) -> bool {
+        false
+    }
 }
 
 struct Nobody;
@@ -252,10 +263,20 @@ impl Machine {
             let interruptible = core.attention_at != u64::MAX;
             let mut index = start;
             let mut observed = Before::default();
+            let mut halted = false;
             let flow = loop {
                 let Some(at) = all[..count].get(index) else { break Flow::Next };
                 if interruptible && index > 0 && core.now(at.cycles_before) >= core.attention_at {
                     break Flow::Next;
+                }
+                let cycles_before = core.cycles;
+                if O::DEBUGS {
+                    let address = pc.wrapping_add(offset_of(index));
+                    if observer.stops_at(address) {
+                        halted = true;
+                        break Flow::Next;
+                    }
+                    core.bus.watching = observer.watches_at(address);
                 }
                 if O::ACTIVE {
                     observed = Before { began: core.now(at.cycles_before), cycles: core.cycles, stalls: core.bus.memory.stalls };
@@ -278,6 +299,16 @@ impl Machine {
                 } else {
                     core.execute(at, pc)
                 };
+                if O::DEBUGS {
+                    core.bus.watching = false;
+                    if core.bus.watched.is_some() {
+                        // As if it had not begun.
+                        core.raised = None;
+                        core.cycles = cycles_before;
+                        halted = true;
+                        break Flow::Next;
+                    }
+                }
                 if O::ACTIVE && !matches!(flow, Flow::Fault | Flow::Stop) {
                     let (address, next) = (pc.wrapping_add(offset_of(index)), pc.wrapping_add(offset_of(index + 1)));
                     let issue = u64::from(cycles_to(index + 1) - at.cycles_before);
@@ -324,6 +355,10 @@ impl Machine {
             core.it = all.get(executed).map_or(block.it_after, |next| next.it);
             if dual && flow == Flow::Next {
                 self.left = Some(Left { block, executed, target: core.r[15] });
+            }
+            if O::DEBUGS && halted {
+                self.paused = Some((block, executed));
+                return Stop::Budget;
             }
             match flow {
                 Flow::Next if executed < all.len() && core.instructions >= end => self.paused = Some((block, executed)),
