@@ -9,7 +9,7 @@ use crate::gdb::{self, Ended};
 use crate::image::Image;
 use crate::log::LogTable;
 use crate::memory_map::{MemoryMap, Wishes};
-use crate::semihosting::{Heap, command_line};
+use crate::semihosting::command_line;
 use anyhow::{Context, Result};
 use clap::Args;
 use fathom::format::record::{MAX_FRAME, Request, encode};
@@ -74,7 +74,6 @@ impl Cmd {
         let mut board = Board::assemble(target.machine(&map.regions), &map, &image)?;
         board.place_model(&image, &model)?;
         board.semihosting.command_line = command_line(&image_path.to_string_lossy(), &[]);
-        board.semihosting.heap = Heap::beside(&image, &map);
         board.semihosting.clock_hz = target.clock_hz;
         let table = LogTable::new(&image)?;
         let channels = Channels::new(&table, &request);
