@@ -219,22 +219,19 @@ impl Machine {
                 core.bus.unmark_code();
                 (self.paused, self.left) = (None, None);
             }
-            if self.paused.is_none() && core.now(0) >= core.attention_at {
-                let stop = core.attend();
-                if O::ACTIVE {
-                    core.exception_events
-                        .iter_mut()
-                        .flat_map(|events| events.drain(..))
-                        .for_each(|event| observer.exception(&event));
-                }
-                if let Some(stop) = stop {
-                    return stop;
-                }
+            let attend = self.paused.is_none() && core.now(0) >= core.attention_at;
+            let stop = if attend { core.attend() } else { None };
+            if O::ACTIVE {
+                core.exception_events.iter_mut().flat_map(|events| events.drain(..)).for_each(|event| observer.exception(&event));
+            }
+            if let Some(stop) = stop {
+                return stop;
             }
             if core.instructions >= end {
                 return Stop::Budget;
             }
             let pc = core.r[15];
+            let mut before_first = 0; // cycles of the first instruction that are charged here
             let (block, start) = match self.paused.take() {
                 Some(paused) => paused,
                 None => match self.cache.find(&mut core.bus, pc, core.it) {
@@ -242,7 +239,8 @@ impl Machine {
                         if let Some(left) = self.left.take()
                             && left.target == pc
                         {
-                            core.cycles += u64::from(self.cache.border_stall(left, block));
+                            before_first = u64::from(self.cache.border_stall(left, block));
+                            core.cycles += before_first;
                         }
                         (block, 0)
                     }
@@ -279,7 +277,9 @@ impl Machine {
                     core.bus.watching = observer.watches_at(address);
                 }
                 if O::ACTIVE {
-                    observed = Before { began: core.now(at.cycles_before), cycles: core.cycles, stalls: core.bus.memory.stalls };
+                    let (began, cycles) = (core.now(at.cycles_before) - before_first, core.cycles.wrapping_sub(before_first));
+                    observed = Before { began, cycles, stalls: core.bus.memory.stalls };
+                    before_first = 0;
                 }
                 if TIMED {
                     core.bus.memory.now = core.now(at.cycles_before);
@@ -316,12 +316,12 @@ impl Machine {
                     let fetch_stall = (stalls.fetch - observed.stalls.fetch) as u32;
                     let data_stall = (stalls.data - observed.stalls.data) as u32;
                     let events = core.exception_events.as_ref().map_or(0, |events| events.iter().map(|event| event.cycles).sum());
-                    let own = (issue.wrapping_add(core.cycles).wrapping_sub(observed.cycles)) as u32 - events;
+                    let own = (issue.wrapping_add(core.cycles).wrapping_sub(observed.cycles) as u32).wrapping_sub(events);
                     observer.retired(&Retired {
                         address,
                         bytes: next.wrapping_sub(address),
                         began: observed.began,
-                        cycles: own + fetch_stall + data_stall,
+                        cycles: own.wrapping_add(fetch_stall + data_stall), // the sum is not negative, its parts may be
                         fetch_stall,
                         data_stall,
                         class: Class::of(at.op).0.name(),
