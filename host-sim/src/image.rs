@@ -230,6 +230,11 @@ impl Image {
         (offset < if *size == 0 { SIZELESS } else { (*size).max(2) }).then_some((name, offset))
     }
 
+    /// All functions by address: where each begins, its bytes (0 where they are not known) and its name.
+    pub fn functions(&self) -> impl Iterator<Item = (u32, u32, &str)> {
+        self.functions.iter().map(|(start, (size, name))| (*start, *size, name.as_str()))
+    }
+
     /// The function that holds an address, with the offset into it: `fathom::block::activate+0x1c`, or `?`.
     pub fn place(&self, address: u32) -> String {
         self.function(address).map_or_else(|| "?".into(), |(name, offset)| format!("{name}+{offset:#x}"))

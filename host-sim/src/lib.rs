@@ -22,6 +22,8 @@ pub mod gdb;
 
 pub mod answer;
 
+pub mod profile;
+
 pub mod exec_report;
 pub mod report;
 pub mod stream;

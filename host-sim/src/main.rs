@@ -16,6 +16,7 @@ Every cycle figure is modelled: see ARCHITECTURE.md.
 Examples:
   host-sim run
   host-sim exec --core cortex-m4 program.elf some arguments
+  host-sim profile --flamegraph flame.svg
   host-sim run --help"
 )]
 struct Arguments {
@@ -28,6 +29,7 @@ enum Command {
     Run(cmd::run::Cmd),
     Exec(cmd::exec::Cmd),
     Gdb(cmd::gdb::Cmd),
+    Profile(Box<cmd::profile::Cmd>),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Exec(command) => command.run(),
         Command::Gdb(command) => command.run(),
+        Command::Profile(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -2,7 +2,9 @@
 
 pub mod exec;
 pub mod gdb;
+pub mod guest;
 pub mod output;
+pub mod profile;
 pub mod prompt;
 pub mod run;
 pub mod target;

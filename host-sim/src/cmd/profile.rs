@@ -1,0 +1,208 @@
+//! `host-sim profile`: where the cycles of a guest go.
+
+use crate::cmd::guest::{Guest, GuestOptions};
+use crate::cmd::output::{check_writable, write_json, write_whole};
+use crate::cmd::prompt::{Outcome, PromptOptions};
+use crate::cmd::target::{Target, TargetOptions};
+use crate::image::Image;
+use crate::machine::{Machine, Stop};
+use crate::profile::annotate::annotate;
+use crate::profile::collect::Collector;
+use crate::profile::folded;
+use crate::profile::functions::Functions;
+use crate::profile::report::{Report, Subject};
+use crate::profile::sources::Sources;
+use crate::profile::summary::Summary;
+use crate::profile::symbols::Symbols;
+use crate::profile::text::{self, share};
+use crate::report::grouped;
+use anyhow::{Result, bail};
+use clap::Parser;
+use std::io::{Write, stdout};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// Show where the cycles go: per function, source line, instruction class and loop
+#[derive(Parser, Debug)]
+#[command(after_help = "\
+Without an image, the firmware answers a prompt as in `host-sim run`. Every cycle figure is modelled.
+
+Examples:
+  host-sim profile --tokens 10
+  host-sim profile --under Session::step --annotate
+  host-sim profile --annotate dot --memory nrf52840
+  host-sim profile --flamegraph flame.svg --folded stacks.txt --json profile.json
+  host-sim profile program.elf argument")]
+pub struct Cmd {
+    /// Any bare-metal image [default: the firmware answers a prompt]
+    #[arg(value_name = "IMAGE.elf")]
+    program: Option<PathBuf>,
+    /// Arguments for the image; every option of host-sim stands before the image
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+    #[command(flatten)]
+    prompt: PromptOptions,
+    #[command(flatten)]
+    guest: GuestOptions,
+    /// Functions and source lines to show
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    top: usize,
+    /// Profile only this function and what it calls: a name, or its end from a `::` on
+    #[arg(long, value_name = "FUNCTION")]
+    under: Option<String>,
+    /// Show the instructions of the hottest loop, or of this function, with what each cost
+    #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    annotate: Option<String>,
+    /// Write the stacks with their cycles, for flame graph tools
+    #[arg(long, value_name = "FILE")]
+    folded: Option<PathBuf>,
+    /// Draw a flame graph
+    #[arg(long, value_name = "FILE.svg")]
+    flamegraph: Option<PathBuf>,
+    /// Write the whole profile as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+impl Cmd {
+    /// Runs the command; returns the exit code.
+    ///
+    /// # Errors
+    /// Anything that keeps the guest from running, and files that cannot be written.
+    pub fn run(self) -> Result<u8> {
+        for path in [&self.json, &self.folded, &self.flamegraph].into_iter().flatten() {
+            check_writable(path)?;
+        }
+        match &self.program {
+            Some(program) => self.profile_program(program),
+            None => self.profile_firmware(),
+        }
+    }
+
+    fn profile_firmware(&self) -> Result<u8> {
+        let mut prepared = self.prompt.prepare(&self.target)?;
+        let mut collector = self.collector(&prepared.image)?;
+        let outcome =
+            self.prompt.answer(&mut prepared, &mut |machine, instructions| observe(&mut collector, machine, instructions))?;
+        collector.catch_up(&prepared.board.machine);
+        let code = match outcome {
+            Outcome::Answered(_) => 0,
+            Outcome::Failed(code) => code,
+        };
+        writeln!(stdout())?;
+        self.show(&prepared.image, &prepared.board.machine, &prepared.target, &collector, "fathom-firmware".into())?;
+        Ok(code)
+    }
+
+    fn profile_program(&self, program: &Path) -> Result<u8> {
+        let mut guest = self.guest.prepare(program, &self.arguments, &self.target, self.prompt.quiet)?;
+        let mut collector = self.collector(&guest.image)?;
+        let mut step = |machine: &mut Machine, instructions| observe(&mut collector, machine, instructions);
+        let end = self.guest.execute(&mut guest, self.prompt.max_instructions, &mut step)?;
+        collector.catch_up(&guest.board.machine);
+        let code = guest.conclude(end);
+        let Guest { image, program, target, board } = guest;
+        writeln!(stdout())?;
+        self.show(&image, &board.machine, &target, &collector, program)?;
+        Ok(code)
+    }
+
+    fn collector(&self, image: &Image) -> Result<Collector> {
+        let functions = Functions::new(image.functions());
+        let wanted = match &self.under {
+            Some(name) => Some(find(&functions, name)?),
+            None => None,
+        };
+        Ok(Collector::new(functions, wanted))
+    }
+
+    /// Prints the tables and writes the files.
+    fn show(&self, image: &Image, machine: &Machine, target: &Target, collector: &Collector, name: String) -> Result<()> {
+        let mut symbols = Symbols::new(&image.elf);
+        let summary = Summary::new(collector, &mut symbols);
+        symbols.warnings.iter().for_each(|warning| eprintln!("host-sim: {warning}"));
+        let subject = Subject {
+            core: target.core.name,
+            memory_profile: target.memory.name.clone(),
+            cost_table: target.core.table.version,
+            clock_hz: target.clock_hz,
+            image: name,
+            under: self.under.clone(),
+        };
+        let mut out = stdout().lock();
+        let model = format!("{}, {}, table {}", subject.core, subject.memory_profile, subject.cost_table);
+        writeln!(out, "Profile of {} ({model}); cycles are modelled", subject.image)?;
+        if let Some(under) = &self.under {
+            if summary.entries == 0 {
+                bail!("{under} was never called: leave out --under to see what was");
+            }
+            let (entries, outside) = (grouped(summary.entries), grouped(summary.outside));
+            let each = grouped((summary.cycles + summary.entries / 2) / summary.entries);
+            writeln!(out, "only {under}: entered {entries} times, {each} cycles each; {outside} cycles outside")?;
+        }
+        let mut sources = Sources::default();
+        write!(out, "{}", text::tables(&summary, self.top, machine.cache_counts(), &mut sources))?;
+        if let Some(wanted) = &self.annotate {
+            for (title, range) in self.stretches(wanted, collector, &summary)? {
+                writeln!(out, "\n{title}\n{}", annotate(machine, collector, &mut symbols, &mut sources, range))?;
+            }
+        }
+        out.flush()?;
+        if let Some(path) = &self.folded {
+            let lines: String = folded::lines(&summary).iter().map(|line| format!("{line}\n")).collect();
+            write_whole(path, lines.as_bytes())?;
+        }
+        if let Some(path) = &self.flamegraph {
+            let title = format!("Modelled cycles of {}", subject.image);
+            let subtitle = format!("{model}; {} cycles", grouped(summary.cycles));
+            write_whole(path, &folded::flame_graph(&summary, &title, &subtitle)?)?;
+        }
+        if let Some(path) = &self.json {
+            let report = Report::new(&subject, &summary, collector, machine.cache_counts(), &symbols.warnings);
+            write_json(path, &report)?;
+        }
+        Ok(())
+    }
+
+    /// What `--annotate` asks for: titles and addresses.
+    fn stretches(&self, wanted: &str, collector: &Collector, summary: &Summary) -> Result<Vec<(String, RangeInclusive<u32>)>> {
+        let functions = &collector.functions;
+        if !wanted.is_empty() {
+            let all = find(functions, wanted)?.into_iter().map(|number| functions.get(number));
+            return Ok(all.map(|at| (at.name.clone().unwrap_or_default(), at.start..=at.end.saturating_sub(2))).collect());
+        }
+        let Some(hottest) = summary.loops.first() else {
+            bail!("no loop was executed: name a function with --annotate=FUNCTION")
+        };
+        let name = functions.get(hottest.function).name.as_deref().unwrap_or("code without a symbol");
+        let (rounds, percent) = (grouped(hottest.iterations), share(hottest.cycles, summary.cycles));
+        Ok(vec![(
+            format!("Hottest loop: {rounds} times round, {percent:.1}% of all cycles, in {name}"),
+            hottest.head..=hottest.tail,
+        )])
+    }
+}
+
+/// Runs the machine while the collector watches, and counts what the host does between two slices.
+fn observe(collector: &mut Collector, machine: &mut Machine, instructions: u64) -> Stop {
+    collector.catch_up(machine);
+    machine.run_observed(instructions, collector)
+}
+
+/// The functions with that name: exactly, else those whose name ends in it from a `::` on, else those that contain it.
+fn find(functions: &Functions, wanted: &str) -> Result<Vec<u32>> {
+    let suffix = format!("::{wanted}");
+    let found = [
+        functions.named(|name| name == wanted),
+        functions.named(|name| name.ends_with(&suffix)),
+        functions.named(|name| name.contains(wanted)),
+    ];
+    match found.into_iter().find(|found| !found.is_empty()) {
+        Some(found) => Ok(found),
+        None => {
+            bail!("the image has no function {wanted}: what was inlined everywhere is none; see the names without this option")
+        }
+    }
+}
