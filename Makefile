@@ -9,18 +9,18 @@ demo: ## The firmware image answers a prompt on the modelled core
 
 test: ## All tests, with the image under our machine and under QEMU
 	.ci/setup tests
-	FATHOM_IMAGE="$$(firmware/build-image)" && export FATHOM_IMAGE && cargo test --release
+	FATHOM_IMAGES="$$(firmware/build-image --all)" && export FATHOM_IMAGES && cargo test --release
 
-image: ## The firmware image; prints where it lies
+image: ## The firmware image of every target; prints where they lie
 	.ci/setup
-	firmware/build-image
+	firmware/build-image --all
 
 lint: ## Formatting, clippy and documentation, without a single warning
 	.ci/setup
 	cargo fmt --all --check
 	cargo clippy --release --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --release --no-deps
-	firmware/build-image --check
+	firmware/build-image --check --all
 
 clean: ## Removes everything that was built
 	cargo clean

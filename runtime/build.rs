@@ -1,9 +1,18 @@
 //! Chooses the fast kernels from the target triple: `cfg(target_feature = "dsp")` is not set by a stable compiler, and the triple is.
 
+use std::env;
+
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(armv7em)");
     println!("cargo::rerun-if-changed=build.rs");
-    if std::env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv7em") && target.ends_with("hf")) {
-        println!("cargo::rustc-cfg=armv7em");
+    let target = env::var("TARGET").unwrap_or_default();
+    let armv8m = target.starts_with("thumbv8m.main");
+    // An option of the chip there, which no triple tells; Armv7E-M always has it.
+    let dsp = target.starts_with("thumbv7em") || armv8m && env::var_os("CARGO_FEATURE_DSP").is_some();
+    let vfp = target.starts_with("thumb") && target.ends_with("hf");
+    for (name, set) in [("armv8m", armv8m), ("dsp", dsp), ("vfp", vfp)] {
+        println!("cargo::rustc-check-cfg=cfg({name})");
+        if set {
+            println!("cargo::rustc-cfg={name}");
+        }
     }
 }

@@ -1,11 +1,10 @@
-//! What the board gives: the model's region, the heap, the cycle counter, the host's services, the fault registers.
+//! What the board gives: the model's region, the heap, the host's services, the fault registers.
 //!
 //! The only file with `unsafe` of its own. The memory map is in `memory.x`.
 #![allow(unsafe_code, reason = "linker symbols, the allocator, semihosting and system registers cannot be reached otherwise")]
 
 use crate::fault;
 use core::ptr::addr_of;
-use cortex_m::peripheral::{DCB, DWT, Peripherals, SCB};
 use cortex_m_rt::ExceptionFrame;
 use cortex_m_semihosting::{nr, syscall};
 use critical_section::RestoreState;
@@ -42,23 +41,29 @@ pub fn heap_free() -> usize {
     HEAP.free()
 }
 
-/// Starts the cycle counter; a core without one keeps reading 0.
-pub fn start_cycle_counter() {
-    if let Some(mut peripherals) = Peripherals::take() {
-        peripherals.DCB.enable_trace();
-        peripherals.DWT.enable_cycle_counter();
-    }
-}
-
-/// The cycle counter, modulo 2^32.
-pub fn cycles() -> u32 {
-    DWT::cycle_count()
-}
-
 /// Whether somebody can read RAM while the core runs: a probe, or a simulator that acts as one.
+#[cfg(not(armv6m))]
 pub fn debugger_attached() -> bool {
-    DCB::is_debugger_attached()
+    cortex_m::peripheral::DCB::is_debugger_attached()
 }
+
+/// Whether to take a reader of RAM for granted. Software cannot see a debugger here, because DHCSR is the debugger's alone (Armv6-M,
+/// C1.6.3). There is one unless whoever starts the core says otherwise, by writing [`NO_DEBUGGER`] into `_fathom_host`.
+#[cfg(armv6m)]
+pub fn debugger_attached() -> bool {
+    // SAFETY: the word is plain memory, and nothing of this program refers to it otherwise.
+    unsafe { (&raw const _fathom_host).read_volatile().assume_init() != NO_DEBUGGER }
+}
+
+/// `NODB` in memory.
+#[cfg(armv6m)]
+const NO_DEBUGGER: u32 = u32::from_le_bytes(*b"NODB");
+
+/// Neither cleared nor set at reset: it holds what was there before.
+#[cfg(armv6m)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".uninit.fathom_host")]
+static mut _fathom_host: core::mem::MaybeUninit<u32> = core::mem::MaybeUninit::uninit();
 
 /// Enters a critical section that [`leave_critical_section`] ends.
 pub fn enter_critical_section() -> RestoreState {
@@ -121,6 +126,8 @@ pub fn exit(exit: Exit) -> ! {
 /// Where a HardFault begins. Replaces the trampoline of cortex-m-rt, which would go on to use a stack that may have overflowed: with
 /// less than 2 KiB left, what comes starts at the top again. It never returns, so nothing there is needed any more.
 ///
+/// Armv6-M instructions throughout, which every core has: constants come from a literal pool, and the branch goes by register.
+///
 /// # Safety
 /// Only the core may call it, by the vector table.
 #[unsafe(naked)]
@@ -128,16 +135,18 @@ pub fn exit(exit: Exit) -> ! {
 unsafe extern "C" fn HardFault() -> ! {
     core::arch::naked_asm!(
         "mrs r0, msp", // the frame, if there was room for one
-        "movw r1, :lower16:_stack_end",
-        "movt r1, :upper16:_stack_end",
-        "add r1, r1, #2048",
+        "ldr r1, 3f",
         "cmp r0, r1",
         "bhs 2f",
-        "movw r1, :lower16:_stack_start",
-        "movt r1, :upper16:_stack_start",
+        "ldr r1, 4f",
         "msr msp, r1",
         "2:",
-        "b {entered}",
+        "ldr r1, 5f",
+        "bx r1",
+        ".balign 4",
+        "3: .word _stack_end + 2048",
+        "4: .word _stack_start",
+        "5: .word {entered}",
         entered = sym hard_fault,
     )
 }
@@ -146,7 +155,14 @@ extern "C" fn hard_fault(frame: *const ExceptionFrame) -> ! {
     let stacked = frame.addr() >= addr_of!(_stack_end).addr();
     // SAFETY: the core wrote the frame here before it entered HardFault, and the stack above or below it is used, never it.
     let frame = stacked.then(|| unsafe { &*frame });
-    // SAFETY: the register is always there on Armv7-M, and reading it changes nothing.
-    let status = unsafe { (*SCB::PTR).cfsr.read() };
-    fault::hard_fault(frame, status)
+    fault::hard_fault(frame, fault_status())
+}
+
+/// The configurable fault status register (Armv7-M, B3.2.15); Armv6-M has none.
+fn fault_status() -> Option<u32> {
+    #[cfg(armv6m)]
+    return None;
+    // SAFETY: the register is always there from Armv7-M on, and reading it changes nothing.
+    #[cfg(not(armv6m))]
+    return Some(unsafe { (*cortex_m::peripheral::SCB::PTR).cfsr.read() });
 }

@@ -10,7 +10,9 @@ use cortex_m_rt::ExceptionFrame;
 /// Says why, and exits. What crashes while saying so exits without a word.
 fn crash(cause: &dyn Display) -> ! {
     static CRASHED: AtomicBool = AtomicBool::new(false);
-    if !CRASHED.swap(true, Ordering::Relaxed) {
+    // Two steps, because Armv6-M has no swap; only a crash of this code could come between them.
+    if !CRASHED.load(Ordering::Relaxed) {
+        CRASHED.store(true, Ordering::Relaxed);
         if log::recover() {
             defmt::error!("{}", defmt::Display2Format(&cause));
         }
@@ -38,25 +40,33 @@ impl Display for Panic<'_> {
 }
 
 /// The end of every HardFault. `frame` is what the core saved, `None` where the stack had no room left for it, and `status` the
-/// configurable fault status register (Armv7-M, B3.2.15).
-pub fn hard_fault(frame: Option<&ExceptionFrame>, status: u32) -> ! {
+/// configurable fault status register, where the core has one.
+pub fn hard_fault(frame: Option<&ExceptionFrame>, status: Option<u32>) -> ! {
     crash(&Fault { frame, status })
 }
 
 struct Fault<'f> {
     frame: Option<&'f ExceptionFrame>,
-    status: u32,
+    status: Option<u32>,
 }
 
 impl Display for Fault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frame, status } = self;
-        match frame {
+        let status = Status(self.status);
+        match self.frame {
             Some(frame) => {
                 let (pc, lr, xpsr) = (frame.pc(), frame.lr(), frame.xpsr());
-                write!(f, "HardFault at pc {pc:#010x}, lr {lr:#010x}, xpsr {xpsr:#010x}, cfsr {status:#010x}")
+                write!(f, "HardFault at pc {pc:#010x}, lr {lr:#010x}, xpsr {xpsr:#010x}{status}")
             }
-            None => write!(f, "the stack overflowed (HardFault, cfsr {status:#010x}): enlarge STACK in memory.x"),
+            None => write!(f, "the stack overflowed (HardFault{status}): enlarge STACK in memory.x"),
         }
+    }
+}
+
+struct Status(Option<u32>);
+
+impl Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |status| write!(f, ", cfsr {status:#010x}"))
     }
 }

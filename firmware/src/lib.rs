@@ -1,12 +1,13 @@
 //! What the images are made of.
 //!
-//! In the order in which data meets them: [`board`] is what the chip gives; [`link`] carries requests, records and logs;
+//! In the order in which data meets them: [`board`] is what the chip gives, and [`cycle_counter`] its clock; [`link`] carries requests, records and logs;
 //! [`answer`] turns a request into records, timed by [`meter`]; [`failure`] is every reason why there is none, and `fault` what
 //! happens when the code itself is wrong.
 #![no_std]
 #![deny(unsafe_code)] // Only `board` may, besides the one line that each attribute of cortex-m-rt and defmt forces.
 
 pub mod board;
+pub mod cycle_counter;
 
 pub mod link;
 mod log;

@@ -2,7 +2,7 @@
 //!
 //! Not defmt-rtt or defmt-semihosting, because which of the two is needed is known only at run time.
 
-use crate::{board, link};
+use crate::{board, cycle_counter, link};
 use core::cell::RefCell;
 use critical_section::{Mutex, RestoreState};
 use defmt::Encoder;
@@ -92,4 +92,4 @@ pub fn recover() -> bool {
     usable
 }
 
-defmt::timestamp!("{=u32}", board::cycles());
+defmt::timestamp!("{=u32}", cycle_counter::cycles());

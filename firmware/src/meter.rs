@@ -1,6 +1,6 @@
 //! Cycles in 64 bits: in total, per region and per block.
 
-use crate::board;
+use crate::cycle_counter;
 use core::cell::Cell;
 use fathom::Probe;
 use fathom::format::header::MAX_BLOCKS;
@@ -32,13 +32,13 @@ impl Meter {
 
     /// Starts the counter. What ran before, from reset to `main`, only cleared and copied statics.
     pub fn start(&self) {
-        board::start_cycle_counter();
-        self.last.set(board::cycles());
+        cycle_counter::start();
+        self.last.set(cycle_counter::cycles());
     }
 
     /// Cycles since the start.
     pub fn now(&self) -> u64 {
-        let count = board::cycles();
+        let count = cycle_counter::cycles();
         let passed = u64::from(count.wrapping_sub(self.last.replace(count)));
         self.total.set(self.total.get() + passed);
         if let Some(regions) = self.places.get(self.place.get()) {

@@ -6,7 +6,7 @@ use fathom::{Blob, NoProbe, Plan, Sampler, Session};
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, End};
 use fathom_host_sim::image::Image;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Guest instructions after which a run is a failure.
@@ -19,18 +19,6 @@ pub struct Answer {
     pub prompt: Vec<u32>,
     /// Generated tokens with their depth masks.
     pub tokens: Vec<(u16, u32)>,
-}
-
-/// The image that `make test` built, or builds it.
-///
-/// # Panics
-/// The image cannot be built.
-pub fn image_path() -> PathBuf {
-    if let Some(path) = std::env::var_os("FATHOM_IMAGE") {
-        return path.into();
-    }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    fathom_host_sim::firmware::build(&workspace).expect("firmware/build-image builds the image")
 }
 
 /// The runtime on the host.
@@ -77,14 +65,14 @@ pub fn on_machine(image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
     Answer { prompt: answer.prompt, tokens: answer.tokens.iter().map(|token| (token.token, token.active)).collect() }
 }
 
-/// The image under QEMU.
+/// The image under QEMU, on the board that `machine` gives.
 ///
 /// # Panics
 /// QEMU is missing, or the guest does not exit with 0.
-pub fn under_qemu(image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
+pub fn under_qemu(machine: &[&str], image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), model).expect("a temporary file can be written");
-    let outcome = qemu::run(image, Some(file.path()), &qemu::frame(request), Duration::from_secs(120))
+    let outcome = qemu::run(machine, image, Some(file.path()), &qemu::frame(request), Duration::from_secs(120))
         .expect("qemu-system-arm runs: install Debian's package qemu-system-arm (`make test` does)");
     assert_eq!(outcome.code, Some(0), "{:?}", outcome.failure());
     let mut answer = Answer::default();

@@ -9,3 +9,4 @@ pub mod differential;
 pub mod guests;
 pub mod models;
 pub mod qemu;
+pub mod targets;

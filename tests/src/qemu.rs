@@ -9,8 +9,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// QEMU's board with the memory map of the image.
-const BOARD: &str = "mps2-an386";
+/// What tells an image for Armv6-M, which cannot see that, to use semihosting because no debugger is attached: the value of the word
+/// at its symbol `_fathom_host`.
+const NO_DEBUGGER: u32 = u32::from_le_bytes(*b"NODB");
 
 /// What came of one run.
 #[derive(Clone, Debug)]
@@ -31,6 +32,11 @@ impl Outcome {
         for frame in &self.frames {
             take(record::decode(&mut frame.clone()).expect("the image sends valid records"));
         }
+    }
+
+    /// What the guest wrote to standard output, as text.
+    pub fn console(&self) -> String {
+        String::from_utf8_lossy(&self.frames.concat()).into_owned()
     }
 
     /// The guest's one line about why there is no answer.
@@ -54,18 +60,21 @@ pub fn frame(request: &Request<'_>) -> Vec<u8> {
     record::encode(request, &mut buffer).expect("the prompt of a test fits into a frame").to_vec()
 }
 
-/// Runs `image` with the bytes of `model` at the start of the model region (none: the region stays empty) and `input` on its request
+/// Runs `image` on the board that `machine` gives (see [`crate::targets::Target::qemu`]), with the bytes of `model` at the start of the model region (none: the region stays empty) and `input` on its request
 /// stream, for at most `limit`.
 ///
 /// # Errors
 /// QEMU cannot be started or fed, or the limit has passed ([`io::ErrorKind::TimedOut`]).
-pub fn run(image: &Path, model: Option<&Path>, input: &[u8], limit: Duration) -> io::Result<Outcome> {
+pub fn run(machine: &[&str], image: &Path, model: Option<&Path>, input: &[u8], limit: Duration) -> io::Result<Outcome> {
     let mut command = Command::new("qemu-system-arm");
-    command.args(["-M", BOARD, "-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(machine).args(["-nographic", "-monitor", "none", "-serial", "none"]);
     command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
+    let parsed = Image::read(image).map_err(io::Error::other)?;
+    if let Some(address) = parsed.symbol("_fathom_host") {
+        command.arg("-device").arg(format!("loader,addr={address:#x},data={NO_DEBUGGER:#x},data-len=4"));
+    }
     if let Some(model) = model {
-        let region = Image::read(image).ok().and_then(|image| model_region(&image));
-        let address = region.ok_or_else(|| io::Error::other("the image has no model region"))?.start;
+        let address = model_region(&parsed).ok_or_else(|| io::Error::other("the image has no model region"))?.start;
         command.arg("-device").arg(format!("loader,file={},addr={address:#x},force-raw=on", model.display()));
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

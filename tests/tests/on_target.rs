@@ -1,16 +1,18 @@
 //! The firmware image gives the same text and depths on our machine, under QEMU and in the host's runtime; and refuses what it must.
 
+mod every_target;
+
 use fathom::format::record::Request;
 use fathom::format::{Cache, Element, Header, Mlp, Norm, Policy, Position};
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, BoardError, End, Event, model_region};
 use fathom_host_sim::image::Image;
 use fathom_host_sim::memory_map::FLASH;
-use fathom_tests::answers::{image_path, on_host, on_machine, under_qemu};
+use fathom_tests::answers::{on_host, on_machine, under_qemu};
 use fathom_tests::models::{header, random_blob, routed};
 use fathom_tests::qemu;
+use fathom_tests::targets::CORTEX_M4;
 use std::path::Path;
-use std::time::Duration;
 
 fn request(prompt: &[u8]) -> Request<'_> {
     Request { prompt, tokens: 100, seed: 3, temperature: 1.0, top_k: 5, effort: None }
@@ -20,7 +22,7 @@ fn assert_agreement(image: &Path, model: &[u8], request: &Request<'_>) {
     let host = on_host(model, request);
     assert!(!host.tokens.is_empty());
     assert_eq!(on_machine(image, model, request), host, "our machine against the host");
-    assert_eq!(under_qemu(image, model, request), host, "QEMU against the host");
+    assert_eq!(under_qemu(CORTEX_M4.qemu, image, model, request), host, "QEMU against the host");
 }
 
 /// Headers that between them have every variant, policy, cache and element type.
@@ -43,7 +45,7 @@ fn headers() -> Vec<Header> {
 
 #[test]
 fn image_host_and_qemu_give_the_same_text_and_depths() {
-    let image = image_path();
+    let image = CORTEX_M4.image();
     for header in headers() {
         let model = random_blob(&header, 21);
         assert_agreement(&image, model.bytes(), &request(b"abcabcaadk"));
@@ -55,27 +57,11 @@ fn the_default_model_gives_the_same_text_and_depths_everywhere() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/models/default.fathom");
     let bytes = std::fs::read(path).expect("the default model is committed");
     let model = fathom_tests::models::Aligned::copy(&bytes);
-    let image = image_path();
+    let image = CORTEX_M4.image();
     for (effort, temperature) in [(None, 0.8), (Some(0), 0.0)] {
         let request = Request { prompt: b"ROMEO:\n", tokens: 24, seed: 1, temperature, top_k: 0, effort };
         assert_agreement(&image, model.bytes(), &request);
     }
-}
-
-#[test]
-fn fast_kernels_and_portable_twins_agree_on_both_machines() {
-    let image = image_path().with_file_name("kernel-twins");
-    let outcome = qemu::run(&image, None, &[], Duration::from_secs(120)).expect("qemu-system-arm runs");
-    assert_eq!(outcome.code, Some(0), "under QEMU");
-    let parsed = Image::read(&image).unwrap();
-    let mut console = Vec::new();
-    let end = Board::new(&parsed, &[]).unwrap().run(&parsed, &[], 5_000_000_000, &mut |event| {
-        if let Event::Console(bytes) = event {
-            console.extend_from_slice(bytes);
-        }
-    });
-    assert_eq!(String::from_utf8(console).unwrap(), "kernel twins: 800 cases, 0 differences\n");
-    assert!(matches!(end, Ok(End::Exit(0))), "{end:?}");
 }
 
 /// The guest's refusal of a request, from our machine; it must exit with 1.
@@ -94,7 +80,7 @@ fn refusal(image: &Path, model: &[u8], input: &[u8]) -> String {
 
 #[test]
 fn the_image_refuses_bad_requests_and_models_in_one_line() {
-    let image = image_path();
+    let image = CORTEX_M4.image();
     let model = random_blob(&header(), 21);
     let frame = |request: Request<'_>| qemu::frame(&request);
     let long = [b'a'; 25];
@@ -119,18 +105,10 @@ fn the_image_refuses_bad_requests_and_models_in_one_line() {
 
 #[test]
 fn the_board_refuses_a_model_larger_than_its_region() {
-    let image = Image::read(&image_path()).unwrap();
+    let image = Image::read(&CORTEX_M4.image()).unwrap();
     let region = model_region(&image).unwrap();
     assert!(region.start > 0 && region.end == FLASH.end);
     let found = region.len() + 1;
     let refused = Board::new(&image, &vec![0; found]).err();
     assert_eq!(refused, Some(BoardError::ModelTooLarge { region: region.len(), found }));
-}
-
-#[test]
-fn the_runtime_stays_within_48_kibibytes_of_the_image() {
-    let image = Image::read(&image_path()).unwrap();
-    let runtime = image.code_bytes(|name| ["fathom::", "postcard::", "serde_core::"].iter().any(|part| name.contains(part)));
-    println!("runtime with postcard and serde: {runtime} bytes of code");
-    assert!((20_000..=48 * 1024).contains(&runtime), "{runtime} bytes");
 }

@@ -1,4 +1,5 @@
-//! Compares the fast kernels with their portable twins, bit for bit, on the target: random shapes, alignments and values, and extremes.
+//! Compares the kernels that the target uses with their portable twins, bit for bit: random shapes, alignments and values, and extremes.
+//! The digest of all results must be the same on every target, those among them that have no fast kernels or no FPU.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -6,9 +7,9 @@
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS};
-use fathom::kernels::half_float::{LANES, row_lanes_portable};
-use fathom::kernels::int8::{GroupSums, group_sums_portable};
-use fathom::kernels::{TOKENS_PER_PASS, armv7em};
+use fathom::kernels::TOKENS_PER_PASS;
+use fathom::kernels::half_float::{LANES, row_lanes, row_lanes_portable};
+use fathom::kernels::int8::{GroupSums, group_sums, group_sums_portable};
 use fathom_firmware::board::{self, Exit};
 
 /// Cases of each kernel.
@@ -31,6 +32,17 @@ impl Random {
     }
 }
 
+/// FNV-1a of words.
+struct Digest(u32);
+
+impl Digest {
+    fn add(&mut self, word: u32) {
+        for byte in word.to_le_bytes() {
+            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+}
+
 /// Fills weights and activations: random halfwords and int8 values, or one of the extremes.
 fn fill(random: &mut Random, case: u32, weights: &mut [i16], input: &mut [i16]) {
     let (weight, activation): (Option<i16>, Option<i16>) = match case % 8 {
@@ -50,7 +62,7 @@ fn fill(random: &mut Random, case: u32, weights: &mut [i16], input: &mut [i16]) 
     }
 }
 
-fn int8_agrees(random: &mut Random, case: u32) -> bool {
+fn int8_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     let mut weights = [0i16; GROUP_ROWS / 2 * EXACT_COLUMNS];
     let mut input = [0i16; TOKENS * EXACT_COLUMNS];
     let pairs = 1 + random.below(GROUP_ROWS / 2);
@@ -59,14 +71,15 @@ fn int8_agrees(random: &mut Random, case: u32) -> bool {
     fill(random, case, weights, input);
     let mut fast: [GroupSums; TOKENS] = [[case as i32; GROUP_ROWS]; TOKENS];
     let mut portable = fast;
-    armv7em::group_sums(weights, pairs, input, columns, columns, &mut fast);
+    group_sums(weights, pairs, input, columns, columns, &mut fast);
     group_sums_portable(weights, pairs, input, columns, columns, &mut portable);
     let rows = 2 * pairs;
+    portable.iter().flat_map(|sums| &sums[..rows]).for_each(|sum| digest.add(*sum as u32));
     // A kernel for fewer pairs leaves the sums of the others alone or adds zeros: both keep them.
     fast.iter().zip(&portable).all(|(fast, portable)| fast[..rows] == portable[..rows])
 }
 
-fn f16_agrees(random: &mut Random, case: u32) -> bool {
+fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     const COLUMNS: usize = 256;
     #[repr(align(4))]
     struct Words([u16; COLUMNS]);
@@ -84,8 +97,9 @@ fn f16_agrees(random: &mut Random, case: u32) -> bool {
     let mut fast = [[case as f32; LANES]; TOKENS];
     let mut portable = fast;
     let input = &input[..TOKENS * columns];
-    armv7em::row_lanes(&weights.0[..columns], input, columns, &mut fast);
+    row_lanes(&weights.0[..columns], input, columns, &mut fast);
     row_lanes_portable(&weights.0[..columns], input, columns, &mut portable);
+    portable.iter().flatten().for_each(|lane| digest.add(lane.to_bits()));
     let bits = |lanes: &[f32; LANES]| lanes.map(f32::to_bits);
     fast.iter().zip(&portable).all(|(fast, portable)| bits(fast) == bits(portable))
 }
@@ -93,10 +107,12 @@ fn f16_agrees(random: &mut Random, case: u32) -> bool {
 #[entry]
 fn main() -> ! {
     let mut random = Random(1);
+    let mut digest = Digest(0x811c_9dc5);
     let mut differences = 0;
     for case in 0..CASES {
-        differences += u32::from(!int8_agrees(&mut random, case)) + u32::from(!f16_agrees(&mut random, case));
+        differences += u32::from(!int8_agrees(&mut random, case, &mut digest));
+        differences += u32::from(!f16_agrees(&mut random, case, &mut digest));
     }
-    hprintln!("kernel twins: {} cases, {} differences", 2 * CASES, differences);
+    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 2 * CASES, differences, digest.0);
     board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })
 }

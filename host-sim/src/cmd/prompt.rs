@@ -23,7 +23,7 @@ pub struct PromptOptions {
     /// The model [default: firmware/models/default.fathom]
     #[arg(long, value_name = "BLOB")]
     pub model: Option<PathBuf>,
-    /// The image [default: built by firmware/build-image]
+    /// The image [default: built for the core by firmware/build-image]
     #[arg(long, value_name = "ELF")]
     pub image: Option<PathBuf>,
     /// Text to continue
@@ -99,7 +99,10 @@ impl PromptOptions {
         let request = self.request()?;
         let image_path = match &self.image {
             Some(path) => path.clone(),
-            None => firmware::build(&in_workspace("."))?,
+            None => {
+                let (core, _) = target.named()?;
+                firmware::build(&in_workspace("."), core.map_or(firmware::DEFAULT_TARGET, firmware::target))?
+            }
         };
         let image = Image::read(&image_path)?;
         let (target, _) = target.resolve(&image)?;

@@ -11,13 +11,14 @@ use clap::Parser;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
-/// Run the firmware image on a modelled Cortex-M4F and count its cycles
+/// Run the firmware image on a modelled Cortex-M and count its cycles
 #[derive(Parser, Debug)]
 #[command(after_help = "\
 Examples:
   host-sim run
   host-sim run --prompt 'JULIET:' --tokens 100 --temperature 0.8 --seed 7
   host-sim run --effort 0 --json run.json
+  host-sim run --core cortex-m0plus --memory rp2040
   host-sim run --image my.elf --model my.fathom --clock 168MHz")]
 pub struct Cmd {
     #[command(flatten)]

@@ -92,12 +92,14 @@ pub fn matmul(matrix: &Matrix<'_>, input: &[f32], tokens: usize, output: &mut [f
     }
 }
 
-/// The lane sums of one row for each token: the kernel proper, chosen at compile time.
+/// The lane sums of one row for each token: [`row_lanes_portable`] or its fast twin, chosen at compile time.
+///
+/// *Range*: as there, and `weights` word-aligned.
 #[inline(always)]
-fn row_lanes(weights: &[u16], input: &[f32], stride: usize, lanes: &mut [[f32; LANES]]) {
-    #[cfg(all(armv7em, not(feature = "portable")))]
-    super::armv7em::row_lanes(weights, input, stride, lanes);
-    #[cfg(not(all(armv7em, not(feature = "portable"))))]
+pub fn row_lanes(weights: &[u16], input: &[f32], stride: usize, lanes: &mut [[f32; LANES]]) {
+    #[cfg(all(vfp, not(feature = "portable")))]
+    super::vfp::row_lanes(weights, input, stride, lanes);
+    #[cfg(not(all(vfp, not(feature = "portable"))))]
     row_lanes_portable(weights, input, stride, lanes);
 }
 

@@ -1,6 +1,6 @@
-use fathom_tests::answers::image_path;
 use fathom_tests::commands::{Scene, contents, host_sim, refuse, run};
 use fathom_tests::guests::{elf, guest};
+use fathom_tests::targets::CORTEX_M4;
 
 /// `udf #1`.
 const UNDEFINED: [u16; 1] = [0xde01];
@@ -13,7 +13,7 @@ fn arguments<'a>(image: &'a str, model: &'a str, json: &'a str) -> Vec<&'a str> 
 }
 
 fn image() -> String {
-    image_path().into_os_string().into_string().unwrap()
+    CORTEX_M4.image().into_os_string().into_string().unwrap()
 }
 
 #[test]

@@ -1,5 +1,5 @@
-use fathom_tests::answers::image_path;
 use fathom_tests::commands::{Scene, host_sim, succeed};
+use fathom_tests::targets::CORTEX_M4;
 use serde_json::Value;
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ impl Simulator {
     fn new() -> Self {
         let scene = Scene::default();
         let blob = scene.blob("default-halt");
-        Self { scene, blob, image: image_path().into_os_string().into_string().unwrap() }
+        Self { scene, blob, image: CORTEX_M4.image().into_os_string().into_string().unwrap() }
     }
 
     /// Standard output and the bytes of the report.

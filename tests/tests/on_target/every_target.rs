@@ -1,0 +1,56 @@
+//! What holds for the images of every target: answers and kernels equal to the host's, size.
+
+use super::{headers, request};
+use fathom::format::record::Request;
+use fathom_host_sim::board::{Board, End, Event};
+use fathom_host_sim::image::Image;
+use fathom_tests::answers::{on_host, under_qemu};
+use fathom_tests::models::random_blob;
+use fathom_tests::qemu;
+use fathom_tests::targets::{CORTEX_M4, TARGETS};
+use std::time::Duration;
+
+#[test]
+fn every_target_answers_as_the_host_does_under_qemu() {
+    for header in headers() {
+        let model = random_blob(&header, 22);
+        let request = Request { tokens: 9, ..request(b"abcabk") };
+        let host = on_host(model.bytes(), &request);
+        for target in TARGETS {
+            let answer = under_qemu(target.qemu, &target.image(), model.bytes(), &request);
+            assert_eq!(answer, host, "{target:?} with {header:?}");
+        }
+    }
+}
+
+#[test]
+fn kernels_of_every_target_agree_with_their_portable_twins_and_across_targets() {
+    let mut said = Vec::new();
+    for target in TARGETS {
+        let image = target.image().with_file_name("kernel-twins");
+        let outcome = qemu::run(target.qemu, &image, None, &[], Duration::from_secs(120)).expect("qemu-system-arm runs");
+        assert_eq!(outcome.code, Some(0), "{target:?}");
+        said.push(outcome.console());
+    }
+    let image = Image::read(&CORTEX_M4.image().with_file_name("kernel-twins")).unwrap();
+    let mut console = Vec::new();
+    let end = Board::new(&image, &[]).unwrap().run(&image, &[], 5_000_000_000, &mut |event| {
+        if let Event::Console(bytes) = event {
+            console.extend_from_slice(bytes);
+        }
+    });
+    assert!(matches!(end, Ok(End::Exit(0))), "{end:?}");
+    said.push(String::from_utf8(console).unwrap());
+    assert!(said[0].starts_with("kernel twins: 800 cases, 0 differences, digest "), "{said:?}");
+    assert!(said.iter().all(|line| *line == said[0]), "{said:?}");
+}
+
+#[test]
+fn the_runtime_stays_within_48_kibibytes_of_the_image() {
+    for target in TARGETS {
+        let image = Image::read(&target.image()).unwrap();
+        let runtime = image.code_bytes(|name| ["fathom::", "postcard::", "serde_core::"].iter().any(|part| name.contains(part)));
+        println!("{}: runtime with postcard and serde: {runtime} bytes of code", target.triple);
+        assert!((20_000..=48 * 1024).contains(&runtime), "{target:?}: {runtime} bytes");
+    }
+}
