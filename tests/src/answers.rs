@@ -1,6 +1,7 @@
 //! One request answered three ways: by the runtime on the host, by the image on our machine, by the image under QEMU.
 
 use crate::qemu;
+use crate::targets::Qemu;
 use fathom::format::record::{Record, Request};
 use fathom::{Blob, NoProbe, Plan, Sampler, Session};
 use fathom_host_sim::answer::Collector;
@@ -65,14 +66,14 @@ pub fn on_machine(image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
     Answer { prompt: answer.prompt, tokens: answer.tokens.iter().map(|token| (token.token, token.active)).collect() }
 }
 
-/// The image under QEMU, on the board that `machine` gives.
+/// The image on a board of QEMU's.
 ///
 /// # Panics
 /// QEMU is missing, or the guest does not exit with 0.
-pub fn under_qemu(machine: &[&str], image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
+pub fn under_qemu(board: Qemu, image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), model).expect("a temporary file can be written");
-    let outcome = qemu::run(machine, image, Some(file.path()), &qemu::frame(request), Duration::from_secs(120))
+    let outcome = qemu::run(board, image, Some(file.path()), &qemu::frame(request), Duration::from_secs(120))
         .expect("qemu-system-arm runs: install Debian's package qemu-system-arm (`make test` does)");
     assert_eq!(outcome.code, Some(0), "{:?}", outcome.failure());
     let mut answer = Answer::default();

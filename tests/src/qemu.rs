@@ -1,5 +1,6 @@
 //! Runs the firmware image under QEMU: an emulator by others, so that what our machine and our runtime agree on is not only our word.
 
+use crate::targets::Qemu;
 use fathom::format::record::{self, MAX_FRAME, Record, Request};
 use fathom_host_sim::board::model_region;
 use fathom_host_sim::image::Image;
@@ -60,14 +61,14 @@ pub fn frame(request: &Request<'_>) -> Vec<u8> {
     record::encode(request, &mut buffer).expect("the prompt of a test fits into a frame").to_vec()
 }
 
-/// Runs `image` on the board that `machine` gives (see [`crate::targets::Target::qemu`]), with the bytes of `model` at the start of the model region (none: the region stays empty) and `input` on its request
+/// Runs `image` on `board`, with the bytes of `model` at the start of the model region (none: the region stays empty) and `input` on its request
 /// stream, for at most `limit`.
 ///
 /// # Errors
 /// QEMU cannot be started or fed, or the limit has passed ([`io::ErrorKind::TimedOut`]).
-pub fn run(machine: &[&str], image: &Path, model: Option<&Path>, input: &[u8], limit: Duration) -> io::Result<Outcome> {
+pub fn run(board: Qemu, image: &Path, model: Option<&Path>, input: &[u8], limit: Duration) -> io::Result<Outcome> {
     let mut command = Command::new("qemu-system-arm");
-    command.args(machine).args(["-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(board.arguments).args(["-nographic", "-monitor", "none", "-serial", "none"]);
     command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
     let parsed = Image::read(image).map_err(io::Error::other)?;
     if let Some(address) = parsed.symbol("_fathom_host") {

@@ -11,23 +11,47 @@ pub struct Target {
     pub triple: &'static str,
     /// The core's name for host-sim.
     pub core: &'static str,
-    /// QEMU's arguments for a board with that core and with memory where the image expects it.
-    pub qemu: &'static [&'static str],
+    /// QEMU's board for it.
+    pub qemu: Qemu,
 }
 
-/// What the firmware's own memory map is made for.
-pub const CORTEX_M4: Target = Target { triple: "thumbv7em-none-eabihf", core: "cortex-m4", qemu: &["-M", "mps2-an386"] };
+/// A board of QEMU's with memory where the image expects it.
+#[derive(Clone, Copy, Debug)]
+pub struct Qemu {
+    /// The arguments that choose it.
+    pub arguments: &'static [&'static str],
+    /// Bytes of flash for a model.
+    pub flash: usize,
+    /// Bytes of RAM for its arena.
+    pub ram: usize,
+}
 
-/// One core of each kind. QEMU's board for the first and the last is one of the few that take any core; it has 256 KiB of flash and
-/// 64 KiB of RAM, enough for small models. Armv8-M starts in its secure state there, of which an image that stays in it sees nothing.
-/// QEMU 7.2 has no Cortex-M0+: a Cortex-M0 executes the same instructions.
+const fn mps2(arguments: &'static [&'static str]) -> Qemu {
+    Qemu { arguments, flash: 944 << 10, ram: 230 << 10 }
+}
+
+/// Texas Instruments' LM3S6965, one of the few boards of QEMU's that take any core. Of its 256 KiB of flash and 64 KiB of RAM an image takes
+/// 80 KiB and 20 KiB; what lies beyond reads as zero, without a fault.
+const fn lm3s6965(arguments: &'static [&'static str]) -> Qemu {
+    Qemu { arguments, flash: (256 - 80) << 10, ram: (64 - 20) << 10 }
+}
+
+/// What the firmware is built for unless another target is named.
+pub const CORTEX_M4: Target = Target { triple: "thumbv7em-none-eabihf", core: "cortex-m4", qemu: mps2(&["-M", "mps2-an386"]) };
+
+/// One core of each kind. QEMU 7.2 has no Cortex-M0+, but a Cortex-M0 executes the same instructions. Its Cortex-M33 starts in the secure
+/// state, of which an image that stays there sees nothing.
 pub const TARGETS: [Target; 6] = [
-    Target { triple: "thumbv6m-none-eabi", core: "cortex-m0plus", qemu: &["-M", "lm3s6965evb", "-cpu", "cortex-m0"] },
-    Target { triple: "thumbv7m-none-eabi", core: "cortex-m3", qemu: &["-M", "mps2-an385"] },
-    Target { triple: "thumbv7em-none-eabi", core: "cortex-m4-nofpu", qemu: &["-M", "mps2-an386"] },
+    Target { triple: "thumbv6m-none-eabi", core: "cortex-m0plus", qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m0"]) },
+    Target { triple: "thumbv7m-none-eabi", core: "cortex-m3", qemu: mps2(&["-M", "mps2-an385"]) },
+    Target { triple: "thumbv7em-none-eabi", core: "cortex-m4-nofpu", qemu: mps2(&["-M", "mps2-an386"]) },
     CORTEX_M4,
-    Target { triple: "thumbv7em-none-eabihf", core: "cortex-m7", qemu: &["-M", "mps2-an500"] },
-    Target { triple: "thumbv8m.main-none-eabihf", core: "cortex-m33", qemu: &["-M", "lm3s6965evb", "-cpu", "cortex-m33"] },
+    Target { triple: "thumbv7em-none-eabihf", core: "cortex-m7", qemu: mps2(&["-M", "mps2-an500"]) },
+    Target {
+        triple: "thumbv8m.main-none-eabihf",
+        core: "cortex-m33",
+        qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m33"]),
+    },
 ];
 
 impl Target {

@@ -1,6 +1,8 @@
 //! What holds for the images of every target: answers and kernels equal to the host's, size.
 
 use super::{headers, request};
+use fathom::Plan;
+use fathom::format::Shape;
 use fathom::format::record::Request;
 use fathom_host_sim::board::{Board, End, Event};
 use fathom_host_sim::image::Image;
@@ -12,15 +14,22 @@ use std::time::Duration;
 
 #[test]
 fn every_target_answers_as_the_host_does_under_qemu() {
+    let mut compared = 0;
     for header in headers() {
         let model = random_blob(&header, 22);
+        let shape = Shape::new(&header).unwrap();
+        let arena = Plan::new(&shape, 8).unwrap().bytes();
         let request = Request { tokens: 9, ..request(b"abcabk") };
         let host = on_host(model.bytes(), &request);
         for target in TARGETS {
-            let answer = under_qemu(target.qemu, &target.image(), model.bytes(), &request);
-            assert_eq!(answer, host, "{target:?} with {header:?}");
+            if model.bytes().len() <= target.qemu.flash && arena <= target.qemu.ram {
+                let answer = under_qemu(target.qemu, &target.image(), model.bytes(), &request);
+                assert_eq!(answer, host, "{target:?} with {header:?}");
+                compared += 1;
+            }
         }
     }
+    assert_eq!(compared, 5 * TARGETS.len() - 2, "only the largest model is too large, and for the two smallest boards");
 }
 
 #[test]
