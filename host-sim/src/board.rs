@@ -2,7 +2,7 @@
 
 use crate::image::Image;
 use crate::log::{Log, LogTable};
-use crate::machine::cores::CORTEX_M4;
+use crate::machine::cores::{CORTEX_M4, CoreSpec};
 use crate::machine::{Machine, Stop};
 use crate::memory_map::MemoryMap;
 use crate::rtt::Rtt;
@@ -173,13 +173,21 @@ pub struct Board {
 }
 
 impl Board {
-    /// The board of the project's firmware with `image` and `model` (may be empty) on it.
+    /// The board of the project's firmware, with a Cortex-M4, with `image` and `model` (may be empty) on it.
     ///
     /// # Errors
     /// [`BoardError`].
     pub fn new(image: &Image, model: &[u8]) -> Result<Self, BoardError> {
+        Self::with_core(&CORTEX_M4, image, model)
+    }
+
+    /// The same with another core.
+    ///
+    /// # Errors
+    /// [`BoardError`].
+    pub fn with_core(core: &'static CoreSpec, image: &Image, model: &[u8]) -> Result<Self, BoardError> {
         let map = MemoryMap::firmware();
-        let mut board = Self::assemble(Machine::new(&CORTEX_M4, &map.regions), &map, image)?;
+        let mut board = Self::assemble(Machine::new(core, &map.regions), &map, image)?;
         board.place_model(image, model)?;
         Ok(board)
     }

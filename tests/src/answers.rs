@@ -7,6 +7,7 @@ use fathom::{Blob, NoProbe, Plan, Sampler, Session};
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, End};
 use fathom_host_sim::image::Image;
+use fathom_host_sim::machine::cores::CoreSpec;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,9 +53,9 @@ pub fn on_host(model: &[u8], request: &Request<'_>) -> Answer {
 ///
 /// # Panics
 /// The guest does not exit with 0.
-pub fn on_machine(image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
+pub fn on_machine(core: &'static CoreSpec, image: &Path, model: &[u8], request: &Request<'_>) -> Answer {
     let image = Image::read(image).expect("an image");
-    let mut board = Board::new(&image, model).expect("image and model fit the board");
+    let mut board = Board::with_core(core, &image, model).expect("image and model fit the board");
     let mut collector = Collector::default();
     let end = board.run(&image, &qemu::frame(request), LIMIT, &mut |event| {
         if let fathom_host_sim::board::Event::Channel(1, bytes) = event {

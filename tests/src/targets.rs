@@ -1,5 +1,7 @@
 //! The targets that the firmware is built for, and who runs their images.
 
+use fathom_host_sim::firmware;
+use fathom_host_sim::machine::cores::{self, CoreSpec};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -9,8 +11,8 @@ use std::sync::Mutex;
 pub struct Target {
     /// The triple that its image is built for.
     pub triple: &'static str,
-    /// The core's name for host-sim.
-    pub core: &'static str,
+    /// The core for host-sim.
+    pub core: &'static CoreSpec,
     /// QEMU's board for it.
     pub qemu: Qemu,
 }
@@ -37,19 +39,19 @@ const fn lm3s6965(arguments: &'static [&'static str]) -> Qemu {
 }
 
 /// What the firmware is built for unless another target is named.
-pub const CORTEX_M4: Target = Target { triple: "thumbv7em-none-eabihf", core: "cortex-m4", qemu: mps2(&["-M", "mps2-an386"]) };
+pub const CORTEX_M4: Target = Target { triple: "thumbv7em-none-eabihf", core: &cores::CORTEX_M4, qemu: mps2(&["-M", "mps2-an386"]) };
 
 /// One core of each kind. QEMU 7.2 has no Cortex-M0+, but a Cortex-M0 executes the same instructions. Its Cortex-M33 starts in the secure
 /// state, of which an image that stays there sees nothing.
 pub const TARGETS: [Target; 6] = [
-    Target { triple: "thumbv6m-none-eabi", core: "cortex-m0plus", qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m0"]) },
-    Target { triple: "thumbv7m-none-eabi", core: "cortex-m3", qemu: mps2(&["-M", "mps2-an385"]) },
-    Target { triple: "thumbv7em-none-eabi", core: "cortex-m4-nofpu", qemu: mps2(&["-M", "mps2-an386"]) },
+    Target { triple: "thumbv6m-none-eabi", core: &cores::CORTEX_M0PLUS, qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m0"]) },
+    Target { triple: "thumbv7m-none-eabi", core: &cores::CORTEX_M3, qemu: mps2(&["-M", "mps2-an385"]) },
+    Target { triple: "thumbv7em-none-eabi", core: &cores::CORTEX_M4_NOFPU, qemu: mps2(&["-M", "mps2-an386"]) },
     CORTEX_M4,
-    Target { triple: "thumbv7em-none-eabihf", core: "cortex-m7", qemu: mps2(&["-M", "mps2-an500"]) },
+    Target { triple: "thumbv7em-none-eabihf", core: &cores::CORTEX_M7, qemu: mps2(&["-M", "mps2-an500"]) },
     Target {
         triple: "thumbv8m.main-none-eabihf",
-        core: "cortex-m33",
+        core: &cores::CORTEX_M33,
         qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m33"]),
     },
 ];
@@ -69,7 +71,7 @@ impl Target {
         static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
         let build = || {
             let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-            fathom_host_sim::firmware::build(&workspace, self.triple).expect("firmware/build-image builds the image")
+            firmware::build(&workspace, self.triple).expect("firmware/build-image builds the image")
         };
         BUILT.lock().expect("every build succeeds").entry(self.triple).or_insert_with(build).clone()
     }

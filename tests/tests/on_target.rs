@@ -21,7 +21,7 @@ fn request(prompt: &[u8]) -> Request<'_> {
 fn assert_agreement(image: &Path, model: &[u8], request: &Request<'_>) {
     let host = on_host(model, request);
     assert!(!host.tokens.is_empty());
-    assert_eq!(on_machine(image, model, request), host, "our machine against the host");
+    assert_eq!(on_machine(CORTEX_M4.core, image, model, request), host, "our machine against the host");
     assert_eq!(under_qemu(CORTEX_M4.qemu, image, model, request), host, "QEMU against the host");
 }
 
