@@ -39,12 +39,17 @@ const fn lm3s6965(arguments: &'static [&'static str]) -> Qemu {
 }
 
 /// What the firmware is built for unless another target is named.
-pub const CORTEX_M4: Target = Target { triple: "thumbv7em-none-eabihf", core: &cores::CORTEX_M4, qemu: mps2(&["-M", "mps2-an386"]) };
+pub const CORTEX_M4: Target =
+    Target { triple: "thumbv7em-none-eabihf", core: &cores::CORTEX_M4, qemu: mps2(&["-M", "mps2-an386"]) };
 
 /// One core of each kind. QEMU 7.2 has no Cortex-M0+, but a Cortex-M0 executes the same instructions. Its Cortex-M33 starts in the secure
 /// state, of which an image that stays there sees nothing.
 pub const TARGETS: [Target; 6] = [
-    Target { triple: "thumbv6m-none-eabi", core: &cores::CORTEX_M0PLUS, qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m0"]) },
+    Target {
+        triple: "thumbv6m-none-eabi",
+        core: &cores::CORTEX_M0PLUS,
+        qemu: lm3s6965(&["-M", "lm3s6965evb", "-cpu", "cortex-m0"]),
+    },
     Target { triple: "thumbv7m-none-eabi", core: &cores::CORTEX_M3, qemu: mps2(&["-M", "mps2-an385"]) },
     Target { triple: "thumbv7em-none-eabi", core: &cores::CORTEX_M4_NOFPU, qemu: mps2(&["-M", "mps2-an386"]) },
     CORTEX_M4,
