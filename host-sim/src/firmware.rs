@@ -22,6 +22,14 @@ pub fn target(core: &CoreSpec) -> &'static str {
     }
 }
 
+/// Builds the image that makes the most of `core`, or the default one, and returns its path.
+///
+/// # Errors
+/// Those of [`build`].
+pub fn build_for(workspace: &Path, core: Option<&CoreSpec>) -> Result<PathBuf> {
+    build(workspace, core.map_or(DEFAULT_TARGET, target))
+}
+
 /// The workspace: the nearest folder at or above the current one that holds the build script.
 ///
 /// # Errors

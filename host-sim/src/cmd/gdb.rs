@@ -60,7 +60,7 @@ impl Cmd {
     pub fn run(self) -> Result<u8> {
         let image_path = match &self.image {
             Some(path) => path.clone(),
-            None => firmware::build(&firmware::workspace()?)?,
+            None => firmware::build_for(&firmware::workspace()?, self.target.named()?.0)?,
         };
         let image = Image::read(&image_path)?;
         let model = match &self.model {

@@ -99,10 +99,7 @@ impl PromptOptions {
         let request = self.request()?;
         let image_path = match &self.image {
             Some(path) => path.clone(),
-            None => {
-                let (core, _) = target.named()?;
-                firmware::build(&in_workspace("."), core.map_or(firmware::DEFAULT_TARGET, firmware::target))?
-            }
+            None => firmware::build_for(&in_workspace("."), target.named()?.0)?,
         };
         let image = Image::read(&image_path)?;
         let (target, _) = target.resolve(&image)?;
