@@ -14,6 +14,8 @@ use std::time::Instant;
 
 /// Instructions between two looks at the guest's channels. The guest's behaviour does not depend on it unless a channel is full.
 const SLICE: u64 = 50_000;
+/// Cycles that instructions hardly take on average, even with slow memory.
+const MOST_CYCLES: u64 = 256;
 /// Instructions that a guest has to end after a fault: plenty for its report, and no long wait for a handler that is an endless loop.
 const AFTER_FAULT: u64 = 20_000_000;
 
@@ -138,8 +140,8 @@ impl Limits {
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(End::Timeout);
         }
-        // Few instructions take less than a cycle, so this comes close to the limit from below.
-        Ok(SLICE.min(self.instructions - instructions).min(self.cycles - cycles))
+        // Comes close to the limit from below: at last by single instructions.
+        Ok(SLICE.min(self.instructions - instructions).min(((self.cycles - cycles) / MOST_CYCLES).max(1)))
     }
 }
 

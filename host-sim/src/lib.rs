@@ -17,6 +17,7 @@ pub mod log;
 
 pub mod board;
 pub mod post_mortem;
+pub mod trace;
 
 pub mod gdb;
 

@@ -38,19 +38,22 @@ impl Board {
             self.machine.read_bytes(address, &mut bytes).ok().map(|()| u32::from_le_bytes(bytes))
         };
         let stack = (0..WORDS).map_while(|index| word(registers[13].wrapping_add(4 * index)));
-        let mut found: Vec<u32> = std::iter::once(registers[14]).chain(stack).filter(|at| self.follows_call(*at)).collect();
+        let mut found: Vec<u32> =
+            std::iter::once(registers[14]).chain(stack).filter_map(|returns_to| self.call_before(returns_to)).collect();
         found.dedup();
         found.into_iter().take(CALLERS).map(|at| image.place(at)).filter(|place| place != "?").collect()
     }
 
-    /// Whether a word is a return address: odd, and behind `BL` or `BLX`.
-    fn follows_call(&self, word: u32) -> bool {
+    /// The address of the `BL` or `BLX` before a return address, which is odd; none if the word is no such address.
+    fn call_before(&self, returns_to: u32) -> Option<u32> {
         let mut before = [0; 4];
-        let at = word.wrapping_sub(1).wrapping_sub(4);
-        if word & 1 == 0 || self.machine.read_bytes(at, &mut before).is_err() {
-            return false;
+        let at = returns_to.wrapping_sub(1).wrapping_sub(4);
+        if returns_to & 1 == 0 || self.machine.read_bytes(at, &mut before).is_err() {
+            return None;
         }
         let [first, second] = [[before[0], before[1]], [before[2], before[3]]].map(u16::from_le_bytes);
-        first & 0xF800 == 0xF000 && second & 0xD000 == 0xD000 || second & 0xFF87 == 0x4780
+        let long = first & 0xF800 == 0xF000 && second & 0xD000 == 0xD000;
+        let short = second & 0xFF87 == 0x4780;
+        if long { Some(at) } else { short.then_some(at.wrapping_add(2)) }
     }
 }

@@ -7,11 +7,13 @@
 //! * [`documents`]: paths, tests and figures in the documents are so;
 //! * [`command_line`]: the programs as their users meet them: good runs, bad input, help, a killed training;
 //! * [`gdb`]: a debugger that speaks the remote protocol to the simulator;
+//! * [`exec`]: images of any origin on every core: hostile files, hostile guests, semihosting, interrupts, C programs;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
 mod command_line;
 mod differential;
 mod documents;
+mod exec;
 mod gdb;
 mod hostile;
 mod on_target;

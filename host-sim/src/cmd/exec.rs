@@ -5,10 +5,13 @@ use crate::cmd::guest::{Guest, GuestOptions};
 use crate::cmd::output::{check_writable, write_json};
 use crate::cmd::target::TargetOptions;
 use crate::exec_report::{ExecReport, FaultReport, StallReport};
-use crate::machine::Machine;
-use anyhow::Result;
+use crate::machine::{Machine, Stop};
+use crate::trace::Trace;
+use anyhow::{Context, Result};
 use clap::Parser;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
 /// Run any bare-metal Cortex-M image, C or Rust, on a modelled core
 #[derive(Parser, Debug)]
@@ -35,6 +38,12 @@ pub struct Cmd {
     /// Stop the guest after this many instructions
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     max_instructions: u64,
+    /// Write a line for each executed instruction
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// End the trace after this many instructions
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    trace_limit: u64,
     /// Write the counts as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -53,9 +62,28 @@ impl Cmd {
         if let Some(path) = &self.json {
             check_writable(path)?;
         }
-        let mut step = |machine: &mut Machine, instructions| machine.run(instructions);
-        let end = self.guest.execute(&mut guest, self.max_instructions, &mut step)?;
+        let end = match &self.trace {
+            None => self.guest.execute(&mut guest, self.max_instructions, &mut |machine, count| machine.run(count))?,
+            Some(path) => self.execute_traced(&mut guest, path)?,
+        };
         self.conclude(&guest, end)
+    }
+
+    fn execute_traced(&self, guest: &mut Guest, path: &Path) -> Result<End> {
+        let cannot = || format!("cannot write {}", path.display());
+        let file = BufWriter::new(File::create(path).with_context(cannot)?);
+        let mut trace = Trace::new(file, guest.image.clone(), &guest.board.machine, self.trace_limit);
+        let mut trouble = None;
+        let mut step = |machine: &mut Machine, instructions| match trace.run(machine, instructions) {
+            Ok(stop) => stop,
+            Err(error) => {
+                trouble = Some(error);
+                Stop::ResetRequested // ends the run
+            }
+        };
+        let end = self.guest.execute(guest, self.max_instructions, &mut step)?;
+        trouble.map_or_else(|| trace.finish(), Err).with_context(cannot)?;
+        Ok(end)
     }
 
     /// Says how it ended; the exit code.
