@@ -26,6 +26,7 @@ pub mod answer;
 pub mod profile;
 
 pub mod exec_report;
+pub mod page;
 pub mod report;
 pub mod stream;
 

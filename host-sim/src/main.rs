@@ -27,6 +27,7 @@ struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     Run(cmd::run::Cmd),
+    Report(cmd::report::Cmd),
     Exec(cmd::exec::Cmd),
     Gdb(cmd::gdb::Cmd),
     Profile(Box<cmd::profile::Cmd>),
@@ -35,6 +36,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Exec(command) => command.run(),
         Command::Gdb(command) => command.run(),
         Command::Profile(command) => command.run(),

@@ -6,5 +6,6 @@ pub mod guest;
 pub mod output;
 pub mod profile;
 pub mod prompt;
+pub mod report;
 pub mod run;
 pub mod target;
