@@ -25,6 +25,8 @@ pub mod answer;
 
 pub mod profile;
 
+pub mod budget;
+pub mod compare;
 pub mod exec_report;
 pub mod page;
 pub mod report;

@@ -28,6 +28,7 @@ struct Arguments {
 enum Command {
     Run(cmd::run::Cmd),
     Report(cmd::report::Cmd),
+    Compare(cmd::compare::Cmd),
     Exec(cmd::exec::Cmd),
     Gdb(cmd::gdb::Cmd),
     Profile(Box<cmd::profile::Cmd>),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Compare(command) => command.run(),
         Command::Exec(command) => command.run(),
         Command::Gdb(command) => command.run(),
         Command::Profile(command) => command.run(),

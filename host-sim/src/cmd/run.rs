@@ -1,5 +1,6 @@
 //! `host-sim run`: the firmware image answers a prompt on the modelled core.
 
+use crate::budget::{Budget, Line};
 use crate::cmd::output::{check_writable, write_json};
 use crate::cmd::prompt::{Outcome, Prepared, PromptOptions};
 use crate::cmd::target::TargetOptions;
@@ -11,6 +12,9 @@ use clap::Parser;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
+/// Exit code when a limit of the budget is exceeded.
+const EXCEEDED: u8 = 1;
+
 /// Run the firmware image on a modelled Cortex-M and count its cycles
 #[derive(Parser, Debug)]
 #[command(after_help = "\
@@ -19,6 +23,7 @@ Examples:
   host-sim run --prompt 'JULIET:' --tokens 100 --temperature 0.8 --seed 7
   host-sim run --effort 0 --json run.json
   host-sim run --core cortex-m0plus --memory rp2040
+  host-sim run --budget firmware/budget.toml
   host-sim run --image my.elf --model my.fathom --clock 168MHz")]
 pub struct Cmd {
     #[command(flatten)]
@@ -26,6 +31,9 @@ pub struct Cmd {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Fail when a limit in this file is exceeded
+    #[arg(long, value_name = "TOML")]
+    budget: Option<PathBuf>,
     #[command(flatten)]
     target: TargetOptions,
 }
@@ -39,7 +47,11 @@ impl Cmd {
         if let Some(path) = &self.json {
             check_writable(path)?;
         }
+        let budget = self.budget.as_deref().map(Budget::read).transpose()?;
         let mut prepared = self.prompt.prepare(&self.target)?;
+        if let Some(budget) = &budget {
+            budget.is_for(prepared.target.core.name, &prepared.target.memory.name)?;
+        }
         let collector = match self.prompt.answer(&mut prepared, &mut |machine, instructions| machine.run(instructions))? {
             Outcome::Answered(collector) => collector,
             Outcome::Failed(code) => return Ok(code),
@@ -64,6 +76,9 @@ impl Cmd {
         if let Some(path) = &self.json {
             write_json(path, &report)?;
         }
-        Ok(0)
+        let Some(budget) = budget else { return Ok(0) };
+        let lines = budget.check(&report);
+        write!(stdout(), "\n{}", budget.table(&lines))?;
+        Ok(if lines.iter().all(Line::kept) { 0 } else { EXCEEDED })
     }
 }

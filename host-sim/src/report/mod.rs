@@ -4,7 +4,7 @@ pub mod memory;
 mod read;
 pub mod tokens;
 
-pub use read::ReportError;
+pub use read::{ReportError, read_json};
 
 use crate::machine;
 use crate::machine::memory_profile::MemoryProfile;
@@ -371,10 +371,10 @@ pub fn grouped(number: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn report(cycles: &[u64]) -> Report {
+    pub(crate) fn report(cycles: &[u64]) -> Report {
         report_with(cycles, &MemoryProfile::zero_wait())
     }
 
