@@ -1,9 +1,11 @@
 //! Branches, IT blocks, exclusive accesses and special registers: what needs more than one instruction to show its effect.
 
+use super::board::Board;
 use super::data;
 use super::pattern::Encoding;
 use super::random::Random;
-use super::snippet::{COUNT, SAVE, Snippet, Writer, branch_bits};
+use super::row::Needs;
+use super::snippet::{COUNT, EXIT, Snippet, Writer, branch_bits};
 use super::state::{CORE, LINK, SCRATCH, SCRATCH_ADDRESS, State};
 
 /// One kind of snippet.
@@ -11,8 +13,10 @@ use super::state::{CORE, LINK, SCRATCH, SCRATCH_ADDRESS, State};
 pub struct Flow {
     /// What it shows.
     pub name: &'static str,
+    /// What it needs; where nothing but Armv6-M, it uses no more on a board that has no more.
+    pub needs: Needs,
     /// Writes the code under test.
-    pub build: fn(&mut Writer, &mut Random) -> Operand,
+    pub build: fn(&mut Writer, &mut Random, &Board) -> Operand,
 }
 
 /// What a snippet demands of its operands.
@@ -33,16 +37,16 @@ pub enum Operand {
 }
 
 /// A snippet of kind `flow` with `states` start states, for the address `start`.
-pub fn snippet(flow: &Flow, start: u32, states: usize, random: &mut Random) -> Snippet {
+pub fn snippet(flow: &Flow, board: &Board, start: u32, states: usize, random: &mut Random) -> Snippet {
     let mut writer = Writer::new(start);
-    let operand = (flow.build)(&mut writer, random);
+    let operand = (flow.build)(&mut writer, random, board);
     let tested = writer.code.clone();
-    let inputs = (0..states).map(|_| input(operand, random)).collect();
+    let inputs = (0..states).map(|_| input(operand, random, board)).collect();
     Snippet { name: flow.name, code: writer.finish(false), tested, inputs }
 }
 
-fn input(operand: Operand, random: &mut Random) -> State {
-    let mut state = State::random(random, false);
+fn input(operand: Operand, random: &mut Random, board: &Board) -> State {
+    let mut state = State::random(random, board, false);
     match operand {
         Operand::Any => {}
         Operand::Jump(register, landing) => state.0[index(register)] = landing.wrapping_add(2 * random.below(5)),
@@ -80,9 +84,9 @@ fn registers<const N: usize>(random: &mut Random) -> [u32; N] {
 fn branch(w: &mut Writer, random: &mut Random, wide: bool, encode: impl Fn(u32, u32) -> Vec<u16>) {
     let size = if wide { 4 } else { 2 };
     if random.one_in(3) {
-        w.push(&[0xE002, COUNT]); // over the count and the exit
+        w.push(&[0xE001, COUNT]); // over the count and the exit
         let target = w.here() - 2;
-        w.branch(SAVE);
+        w.push(&[EXIT]);
         w.push(&encode(w.here(), target));
         w.push(&[COUNT]);
     } else {
@@ -96,18 +100,18 @@ fn halves(bits: u32) -> Vec<u16> {
     vec![(bits >> 16) as u16, bits as u16]
 }
 
-fn b_t1(w: &mut Writer, random: &mut Random) -> Operand {
+fn b_t1(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let condition = random.below(14);
     branch(w, random, false, |from, to| vec![(0xD000 | condition << 8 | to.wrapping_sub(from + 4) >> 1 & 0xFF) as u16]);
     Operand::Any
 }
 
-fn b_t2(w: &mut Writer, random: &mut Random) -> Operand {
+fn b_t2(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     branch(w, random, false, |from, to| vec![(0xE000 | to.wrapping_sub(from + 4) >> 1 & 0x7FF) as u16]);
     Operand::Any
 }
 
-fn b_t3(w: &mut Writer, random: &mut Random) -> Operand {
+fn b_t3(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let condition = random.below(14);
     branch(w, random, true, |from, to| {
         let offset = to.wrapping_sub(from + 4);
@@ -118,47 +122,47 @@ fn b_t3(w: &mut Writer, random: &mut Random) -> Operand {
     Operand::Any
 }
 
-fn b_t4(w: &mut Writer, random: &mut Random) -> Operand {
+fn b_t4(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     branch(w, random, true, |from, to| halves(branch_bits(from, to) | 0x9000));
     Operand::Any
 }
 
-fn bl(w: &mut Writer, random: &mut Random) -> Operand {
+fn bl(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     branch(w, random, true, |from, to| halves(branch_bits(from, to) | 0xD000));
     Operand::Any
 }
 
 /// `BX`, `BLX`, `MOV PC` and `ADD PC` by a register.
-fn by_register(w: &mut Writer, random: &mut Random, bits: u32) -> u32 {
+fn by_register(w: &mut Writer, random: &mut Random, board: &Board, bits: u32) -> u32 {
     let register = register(random);
-    if random.one_in(3) {
+    if board.is_mainline() && random.one_in(3) {
         w.push(&[0xBF08 | (random.below(14) << 4) as u16]);
     }
     w.push(&[(bits | register << 3) as u16]);
     register
 }
 
-fn to_register(w: &mut Writer, random: &mut Random, bits: u32) -> Operand {
-    let register = by_register(w, random, bits);
+fn to_register(w: &mut Writer, random: &mut Random, board: &Board, bits: u32) -> Operand {
+    let register = by_register(w, random, board, bits);
     let landing = w.here();
     w.push(&[COUNT; 4]);
     Operand::Jump(register as usize, landing | 1)
 }
 
-fn add_pc(w: &mut Writer, random: &mut Random) -> Operand {
-    let register = by_register(w, random, 0x4487);
+fn add_pc(w: &mut Writer, random: &mut Random, board: &Board) -> Operand {
+    let register = by_register(w, random, board, 0x4487);
     w.push(&[COUNT; 4]);
     Operand::Jump(register as usize, 0u32.wrapping_sub(2))
 }
 
-fn cbz(w: &mut Writer, random: &mut Random) -> Operand {
+fn cbz(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let (nonzero, register, skipped) = (random.below(2), random.below(8), random.below(4));
     w.push(&[(0xB100 | nonzero << 11 | skipped << 3 | register) as u16]);
     w.push(&[COUNT; 5]);
     Operand::Small(register as usize, 5)
 }
 
-fn tbb_pc(w: &mut Writer, random: &mut Random) -> Operand {
+fn tbb_pc(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let register = register(random);
     w.wide(0xE8DF_F000 | register);
     let mut entry = || (2 + random.below(4)) as u16;
@@ -167,7 +171,7 @@ fn tbb_pc(w: &mut Writer, random: &mut Random) -> Operand {
     Operand::Small(register as usize, 4)
 }
 
-fn tbh_pc(w: &mut Writer, random: &mut Random) -> Operand {
+fn tbh_pc(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let register = register(random);
     w.wide(0xE8DF_F010 | register);
     w.push(&[0; 4].map(|_: u16| (4 + random.below(4)) as u16));
@@ -183,7 +187,7 @@ fn table(w: &mut Writer, random: &mut Random, half: bool) -> Operand {
 }
 
 /// An IT block of one to four instructions, some of which change the flags that the later ones look at.
-fn it(w: &mut Writer, random: &mut Random) -> Operand {
+fn it(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let (condition, mask) = match random.below(15) {
         14 => (14, random.pick(&[1, 2, 4, 8])),
         condition => (condition, random.below(15) + 1),
@@ -202,7 +206,7 @@ fn it(w: &mut Writer, random: &mut Random) -> Operand {
 }
 
 /// A load and a store with exclusive access, sometimes with the claim dropped between.
-fn exclusive(w: &mut Writer, random: &mut Random) -> Operand {
+fn exclusive(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let [base, loaded, stored, failed] = registers(random);
     let offset = random.below(16);
     let (load, store) = match random.below(3) {
@@ -220,31 +224,55 @@ fn exclusive(w: &mut Writer, random: &mut Random) -> Operand {
     Operand::Scratch(base as usize)
 }
 
-fn mrs(w: &mut Writer, random: &mut Random) -> Operand {
-    let number = random.pick(&[0, 1, 2, 3, 5, 6, 7, 8, 9, 16, 17, 18, 19, 20]);
+/// The same with the ordered accesses of Armv8-M.
+fn ordered_exclusive(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let [base, loaded, stored, failed] = registers(random);
+    let size = random.pick(&[0xC0, 0xD0, 0xE0]);
+    let store = 0xE8C0_0F00 | size | failed;
+    w.wide(0xE8D0_0F0F | size | base << 16 | loaded << 12);
+    match random.below(3) {
+        0 => w.wide(0xF3BF_8F2F),                       // CLREX
+        1 => w.wide(store | base << 16 | loaded << 12), // the second store then fails
+        _ => {}
+    }
+    w.wide(store | base << 16 | stored << 12);
+    Operand::Scratch(base as usize)
+}
+
+fn mrs(w: &mut Writer, random: &mut Random, board: &Board) -> Operand {
+    // Armv6-M has no BASEPRI and FAULTMASK, and CONTROL has one more bit in the Secure state of Armv8-M.
+    let number = match (board.is_mainline(), board.has(Needs::V8)) {
+        (false, _) => random.pick(&[0, 1, 2, 3, 5, 6, 7, 8, 9, 16, 20]),
+        (true, false) => random.pick(&[0, 1, 2, 3, 5, 6, 7, 8, 9, 16, 17, 18, 19, 20]),
+        (true, true) => random.pick(&[0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19]),
+    };
     w.wide(0xF3EF_8000 | register(random) << 8 | number);
     Operand::Any
 }
 
-fn msr_apsr(w: &mut Writer, random: &mut Random) -> Operand {
-    w.wide(0xF380_8000 | register(random) << 16 | random.pick(&[1, 2, 3]) << 10);
-    Operand::Any
+fn msr_apsr(w: &mut Writer, random: &mut Random, board: &Board) -> Operand {
+    let register = register(random);
+    let mask = if board.has(Needs::Dsp) { random.pick(&[1, 2, 3]) } else { 2 };
+    w.wide(0xF380_8000 | register << 16 | mask << 10);
+    // Q does not exist in Armv6-M.
+    Operand::Masked(register as usize, if board.is_mainline() { !0 } else { !(1 << 27) })
 }
 
-/// Writes a mask or stack register, reads it back, and for the masks writes zero.
+/// Writes a mask or stack register, reads it back, and for the masks and limits writes zero.
 fn special(w: &mut Writer, random: &mut Random, number: u32, mask: u32) -> Operand {
-    let [written, read, zero] = registers(random);
+    let [written, read] = registers(random);
     w.wide(0xF380_8800 | written << 16 | number);
     w.wide(0xF3EF_8000 | read << 8 | number);
-    if number >= 16 {
-        w.wide(0xF04F_0000 | zero << 8);
+    if number >= 10 {
+        let zero = random.below(8);
+        w.push(&[(0x2000 | zero << 8) as u16]);
         w.wide(0xF380_8800 | zero << 16 | number);
     }
     Operand::Masked(written as usize, mask)
 }
 
-fn cps(w: &mut Writer, random: &mut Random) -> Operand {
-    let (bits, number) = random.pick(&[(2, 16), (1, 19)]);
+fn cps(w: &mut Writer, random: &mut Random, board: &Board) -> Operand {
+    let (bits, number) = if board.is_mainline() { random.pick(&[(2, 16), (1, 19)]) } else { (2, 16) };
     w.push(&[0xB670 | bits]);
     w.wide(0xF3EF_8000 | register(random) << 8 | number);
     w.push(&[0xB660 | bits]);
@@ -252,44 +280,62 @@ fn cps(w: &mut Writer, random: &mut Random) -> Operand {
     Operand::Any
 }
 
-fn hints(w: &mut Writer, random: &mut Random) -> Operand {
-    match random.below(7) {
-        0 => w.push(&[0xBF00]),   // NOP
-        1 => w.push(&[0xBF10]),   // YIELD
-        2 => w.push(&[0xBF40]),   // SEV
-        3 => w.wide(0xF3AF_8000), // NOP.W
-        4 => w.wide(0xF3BF_8F5F), // DMB
-        5 => w.wide(0xF3BF_8F4F), // DSB
-        _ => w.wide(0xF3BF_8F6F), // ISB
+/// TT and TTT; QEMU's core is in Secure state, whose part of the answer is cut off.
+fn test_target(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let [result, address] = registers(random);
+    w.wide(0xE840_F000 | address << 16 | result << 8 | random.pick(&[0, 0x40]));
+    w.wide(0xF400_2040 | result << 16 | result << 8); // AND result, result, #0xC0000
+    Operand::Any
+}
+
+fn hints(w: &mut Writer, random: &mut Random, board: &Board) -> Operand {
+    match random.below(if board.is_mainline() { 8 } else { 6 }) {
+        0 => w.push(&[0xBF00]),                      // NOP
+        1 => w.push(&[0xBF10]),                      // YIELD
+        2 => w.push(&[0xBF40]),                      // SEV
+        3 => w.wide(0xF3BF_8F5F),                    // DMB
+        4 => w.wide(0xF3BF_8F4F),                    // DSB
+        5 => w.wide(0xF3BF_8F6F),                    // ISB
+        6 => w.wide(0xF3AF_80F0 | random.below(16)), // DBG
+        _ => w.wide(0xF3AF_8000),                    // NOP.W
     }
     Operand::Any
 }
 
+const fn flow(name: &'static str, needs: Needs, build: fn(&mut Writer, &mut Random, &Board) -> Operand) -> Flow {
+    Flow { name, needs, build }
+}
+
+use Needs::{Baseline, Mainline, V8};
+
 /// The kinds.
 pub const FLOWS: &[Flow] = &[
-    Flow { name: "B T1", build: b_t1 },
-    Flow { name: "B T2", build: b_t2 },
-    Flow { name: "B T3", build: b_t3 },
-    Flow { name: "B T4", build: b_t4 },
-    Flow { name: "BL", build: bl },
-    Flow { name: "BX", build: |w, random| to_register(w, random, 0x4700) },
-    Flow { name: "BLX", build: |w, random| to_register(w, random, 0x4780) },
-    Flow { name: "MOV PC, Rm", build: |w, random| to_register(w, random, 0x4687) },
-    Flow { name: "ADD PC, Rm", build: add_pc },
-    Flow { name: "CBZ/CBNZ", build: cbz },
-    Flow { name: "TBB [PC, Rm]", build: tbb_pc },
-    Flow { name: "TBH [PC, Rm]", build: tbh_pc },
-    Flow { name: "TBB [Rn, Rm]", build: |w, random| table(w, random, false) },
-    Flow { name: "TBH [Rn, Rm]", build: |w, random| table(w, random, true) },
-    Flow { name: "IT block", build: it },
-    Flow { name: "IT block, again", build: it },
-    Flow { name: "LDREX/STREX, B, H", build: exclusive },
-    Flow { name: "MRS", build: mrs },
-    Flow { name: "MSR APSR", build: msr_apsr },
-    Flow { name: "MSR/MRS PSP", build: |w, random| special(w, random, 9, !3) },
-    Flow { name: "MSR/MRS PRIMASK", build: |w, random| special(w, random, 16, !0) },
-    Flow { name: "MSR/MRS BASEPRI", build: |w, random| special(w, random, 17, 0xE0) },
-    Flow { name: "MSR/MRS FAULTMASK", build: |w, random| special(w, random, 19, !0) },
-    Flow { name: "CPSID/CPSIE", build: cps },
-    Flow { name: "NOP and barriers", build: hints },
+    flow("B T1", Baseline, b_t1),
+    flow("B T2", Baseline, b_t2),
+    flow("B T3", Mainline, b_t3),
+    flow("B T4", Mainline, b_t4),
+    flow("BL", Baseline, bl),
+    flow("BX", Baseline, |w, random, board| to_register(w, random, board, 0x4700)),
+    flow("BLX", Baseline, |w, random, board| to_register(w, random, board, 0x4780)),
+    flow("MOV PC, Rm", Baseline, |w, random, board| to_register(w, random, board, 0x4687)),
+    flow("ADD PC, Rm", Baseline, add_pc),
+    flow("CBZ/CBNZ", Mainline, cbz),
+    flow("TBB [PC, Rm]", Mainline, tbb_pc),
+    flow("TBH [PC, Rm]", Mainline, tbh_pc),
+    flow("TBB [Rn, Rm]", Mainline, |w, random, _| table(w, random, false)),
+    flow("TBH [Rn, Rm]", Mainline, |w, random, _| table(w, random, true)),
+    flow("IT block", Mainline, it),
+    flow("IT block, again", Mainline, it),
+    flow("LDREX/STREX, B, H", Mainline, exclusive),
+    flow("LDAEX/STLEX, B, H", V8, ordered_exclusive),
+    flow("TT, TTT", V8, test_target),
+    flow("MRS", Baseline, mrs),
+    flow("MSR APSR", Baseline, msr_apsr),
+    flow("MSR/MRS PSP", Baseline, |w, random, _| special(w, random, 9, !3)),
+    flow("MSR/MRS PRIMASK", Baseline, |w, random, _| special(w, random, 16, !0)),
+    flow("MSR/MRS BASEPRI", Mainline, |w, random, _| special(w, random, 17, 0xE0)),
+    flow("MSR/MRS FAULTMASK", Mainline, |w, random, _| special(w, random, 19, !0)),
+    flow("MSR/MRS PSPLIM", V8, |w, random, _| special(w, random, 11, !0)),
+    flow("CPSID/CPSIE", Baseline, cps),
+    flow("NOP and barriers", Baseline, hints),
 ];

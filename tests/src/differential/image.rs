@@ -1,17 +1,21 @@
 //! A guest image: harness, snippets and states, as memory contents and as an ELF file.
 
-use super::harness;
+use super::board::{Board, STATES_BYTES};
+use super::harness::{self, Plan};
+use super::pattern::Encoding;
 use super::random::Random;
+use super::row::{Kind, Needs, Row};
 use super::snippet::{self, CONTEXT, Snippet};
 use super::state::State;
-use super::{data, dsp, floating, flow, memory, multiple};
+use super::{data, dsp, floating, flow, memory, missing, multiple};
 
 /// Some snippets, with the same number of states each.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// In the order of their addresses.
     pub snippets: Vec<Snippet>,
-    shift: u32,
+    /// What the harness is made for.
+    pub plan: Plan,
 }
 
 /// Which instructions an image tests.
@@ -23,58 +27,108 @@ pub enum Family {
     Memory,
     /// Floating point.
     Float,
+    /// Instructions that the core lacks: every case is a fault.
+    Missing,
+    /// The same for those that QEMU is lenient about.
+    Lenient,
+    /// Floating point while CPACR denies it: every case is a fault.
+    FloatOff,
+    /// Accesses off an alignment that the core demands: every case is a fault.
+    Misaligned,
+}
+
+impl Family {
+    /// Every case is a fault.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Self::Missing | Self::Lenient | Self::FloatOff | Self::Misaligned)
+    }
+}
+
+/// All tables, with what their instructions need where the encoding does not tell.
+const TABLES: &[(Family, Option<Needs>, &[Row])] = &[
+    (Family::Integer, None, data::ROWS),
+    (Family::Integer, None, dsp::MAINLINE),
+    (Family::Integer, Some(Needs::Dsp), dsp::ROWS),
+    (Family::Memory, None, memory::ROWS),
+    (Family::Memory, None, multiple::ROWS),
+    (Family::Memory, Some(Needs::V8), memory::ORDERED),
+    (Family::Float, None, floating::ROWS),
+    (Family::Float, Some(Needs::Float5), floating::VERSION_5),
+    (Family::Missing, Some(Needs::Nothing), missing::ROWS),
+    (Family::Missing, Some(Needs::Mainline), missing::NARROW),
+];
+
+/// Rows of `family` on `board`.
+fn rows(family: Family, board: &Board) -> Vec<&'static Row> {
+    let all =
+        TABLES.iter().flat_map(|(family, needs, rows)| rows.iter().map(move |row| (*family, needs.unwrap_or(row.needs()), row)));
+    let misaligns = |row: &Row| match row.kind {
+        Kind::Memory(access) if row.pattern.contains('n') && !access.jump => {
+            let any = Encoding::choose(row.pattern, &mut Random::new(0), row.allowed);
+            access.alignment > 1 || !board.is_mainline() && (access.span)(&any).1 > 1
+        }
+        _ => false,
+    };
+    let lenient = |row: &Row| row.name.split(['/', ' ']).next().is_some_and(|name| board.lenient.contains(&name));
+    let chosen = all.filter(|&(table, needs, row)| match family {
+        Family::Missing => !board.has(needs) && !lenient(row),
+        Family::Lenient => !board.has(needs) && lenient(row),
+        Family::FloatOff => matches!(needs, Needs::Float | Needs::Float5) && board.has(needs),
+        Family::Misaligned => board.has(needs) && misaligns(row),
+        _ => table == family && board.has(needs),
+    });
+    chosen.map(|(_, _, row)| row).collect()
 }
 
 impl Image {
-    /// `encodings` encodings of every row of `family`, with `1 << shift` states each.
+    /// `encodings` encodings of every row of `family` that `board` has (or lacks), with `1 << shift` states each.
     ///
     /// # Panics
     /// That is more than the board's memory holds.
-    pub fn generate(family: Family, seed: u64, encodings: usize, shift: u32) -> Self {
+    pub fn generate(board: &'static Board, family: Family, seed: u64, encodings: usize, shift: u32) -> Self {
         let mut random = Random::new(seed ^ (family as u64) << 32);
         let mut snippets: Vec<Snippet> = Vec::new();
-        let rows = match family {
-            Family::Integer => [data::ROWS, dsp::ROWS],
-            Family::Memory => [memory::ROWS, multiple::ROWS],
-            Family::Float => [floating::ROWS, &[]],
-        };
+        let rows = rows(family, board);
         let flows = if family == Family::Memory { flow::FLOWS } else { &[] };
         for _ in 0..encodings {
-            for row in rows.into_iter().flatten() {
+            for row in &rows {
                 let start = harness::SNIPPETS + snippet::STRIDE * snippets.len() as u32;
-                snippets.push(snippet::from_row(row, start, 1 << shift, &mut random));
+                snippets.push(match family.is_fault() {
+                    true => snippet::faulting(row, board, family == Family::Misaligned, start, 1 << shift, &mut random),
+                    false => snippet::from_row(row, board, start, 1 << shift, &mut random),
+                });
             }
-            for flow in flows {
+            for flow in flows.iter().filter(|flow| board.has(flow.needs)) {
                 let start = harness::SNIPPETS + snippet::STRIDE * snippets.len() as u32;
-                snippets.push(flow::snippet(flow, start, 1 << shift, &mut random));
+                snippets.push(flow::snippet(flow, board, start, 1 << shift, &mut random));
             }
         }
-        let image = Self { snippets, shift };
-        assert!(image.cases() as u32 <= harness::STATES_BYTES / harness::STATE_BYTES, "too many cases for one image");
+        let image = Self { snippets, plan: Plan { board, shift, faults: family.is_fault(), fpu: family != Family::FloatOff } };
+        assert!(image.cases() as u32 <= STATES_BYTES / harness::STATE_BYTES, "too many cases for one image");
         image
     }
 
     /// Number of states, over all snippets.
     pub fn cases(&self) -> usize {
-        self.snippets.len() << self.shift
+        self.snippets.len() << self.plan.shift
     }
 
     /// The snippet and the start state of one case.
     pub fn case(&self, index: usize) -> (&Snippet, &State) {
-        let snippet = &self.snippets[index >> self.shift];
-        (snippet, &snippet.inputs[index & ((1 << self.shift) - 1)])
+        let snippet = &self.snippets[index >> self.plan.shift];
+        (snippet, &snippet.inputs[index & ((1 << self.plan.shift) - 1)])
     }
 
     /// Addresses and contents of all memory that is not zero.
     pub fn segments(&self) -> [(u32, Vec<u8>); 3] {
-        let mut code = harness::code(self.shift);
+        let mut code = self.plan.code();
         self.snippets.iter().for_each(|snippet| code.extend_from_slice(&snippet.code));
         code.extend_from_slice(&[0; 0x1000]); // literals lie up to 4 KiB ahead
         let states = self.snippets.iter().flat_map(|snippet| &snippet.inputs).flat_map(|state| state.0);
         [
             (0, code.iter().flat_map(|halfword| halfword.to_le_bytes()).collect()),
-            (CONTEXT, harness::context(self.cases() as u32)),
-            (harness::STATES, states.flat_map(u32::to_le_bytes).collect()),
+            (CONTEXT, self.plan.context(self.cases() as u32)),
+            (self.plan.board.states, states.flat_map(u32::to_le_bytes).collect()),
         ]
     }
 
@@ -95,7 +149,8 @@ impl Image {
         let mut offset = HEADER + PROGRAM_HEADER * segments.len();
         for (address, bytes) in &segments {
             let length = bytes.len() as u32;
-            words(&mut elf, &[1, offset as u32, *address, *address, length, length, 7, 4]);
+            let address = if *address == 0 { self.plan.board.load } else { *address };
+            words(&mut elf, &[1, offset as u32, address, address, length, length, 7, 4]);
             offset += bytes.len();
         }
         segments.iter().for_each(|(_, bytes)| elf.extend_from_slice(bytes));

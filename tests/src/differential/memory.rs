@@ -152,3 +152,18 @@ pub const ROWS: &[Row] = &[
     float("VLDR.32 literal", "11101101 U X01 1111 DDDD 1010 iiiiiiii"),
     float("VLDR.64 literal", "11101101 U 001 1111 DDDD 1011 iiiiiiii"),
 ];
+
+const NONE: Offset = Offset::Immediate(|_| 0);
+
+/// Load-acquire and store-release of Armv8-M.
+pub const ORDERED: &[Row] = &[
+    memory("LDAB", "111010001101 nnnn tttt 1111 1000 1111", NONE, byte),
+    memory("LDAH", "111010001101 nnnn tttt 1111 1001 1111", NONE, half).aligned_to(2),
+    memory("LDA", "111010001101 nnnn tttt 1111 1010 1111", NONE, word).aligned(),
+    memory("STLB", "111010001100 nnnn tttt 1111 1000 1111", NONE, byte),
+    memory("STLH", "111010001100 nnnn tttt 1111 1001 1111", NONE, half).aligned_to(2),
+    memory("STL", "111010001100 nnnn tttt 1111 1010 1111", NONE, word).aligned(),
+    memory("LDAEXB", "111010001101 nnnn tttt 1111 1100 1111", NONE, byte),
+    memory("LDAEXH", "111010001101 nnnn tttt 1111 1101 1111", NONE, half).aligned_to(2),
+    memory("LDAEX", "111010001101 nnnn tttt 1111 1110 1111", NONE, word).aligned(),
+];

@@ -1,9 +1,12 @@
 //! Runs an image under QEMU.
 
+use super::harness::CONTEXT_WORDS;
 use super::image::Image;
 use super::state::{State, WORDS};
 use std::io;
 use std::process::{Command, Stdio};
+
+const CONTEXT_BYTES: usize = 4 * CONTEXT_WORDS;
 
 /// What a run left behind.
 #[derive(Clone, Debug)]
@@ -15,12 +18,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// From the four words of the harness and the states, as they lie in the guest's memory; `None` if they are too short.
+    /// From the words of the harness and the states, as they lie in the guest's memory; `None` if they are too short.
     pub fn parse(context: &[u8], states: &[u8]) -> Option<Self> {
         let words = |bytes: &[u8]| {
             bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect::<Vec<_>>()
         };
-        let done = *words(context).get(2)? as usize;
+        let done = *words(context).get(3)? as usize;
         let states =
             words(states).chunks_exact(WORDS).map(|state| state.try_into().map(State)).collect::<Result<Vec<_>, _>>().ok()?;
         Some(Self { done, states })
@@ -36,7 +39,7 @@ pub fn run(image: &Image) -> io::Result<Outcome> {
     let path = directory.path().join("differential.elf");
     std::fs::write(&path, image.elf())?;
     let mut command = Command::new("qemu-system-arm");
-    command.args(["-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(image.plan.board.options).args(["-nographic", "-monitor", "none", "-serial", "none"]);
     command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(&path).stdin(Stdio::null());
     let output = command.output().map_err(|error| {
         io::Error::new(
@@ -46,8 +49,8 @@ pub fn run(image: &Image) -> io::Result<Outcome> {
     })?;
     let complaint =
         || io::Error::other(format!("QEMU ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
-    if !output.status.success() || output.stdout.len() != 16 + image.cases() * 4 * WORDS {
+    if !output.status.success() || output.stdout.len() != CONTEXT_BYTES + image.cases() * 4 * WORDS {
         return Err(complaint());
     }
-    Outcome::parse(&output.stdout[..16], &output.stdout[16..]).ok_or_else(complaint)
+    Outcome::parse(&output.stdout[..CONTEXT_BYTES], &output.stdout[CONTEXT_BYTES..]).ok_or_else(complaint)
 }

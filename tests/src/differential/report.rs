@@ -3,8 +3,8 @@
 use super::image::Image;
 use super::oracle::Outcome;
 use super::snippet::Snippet;
-use super::state::{APSR, FLOAT, FPSCR, LINK, SCRATCH, State};
-use std::collections::BTreeMap;
+use super::state::{APSR, FLOAT, FPSCR, LINK, SCRATCH, State, WORDS};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The differences between two runs of one image: how many, and one of each instruction in full. Empty if there are none.
@@ -39,6 +39,14 @@ pub fn without_effect(image: &Image, outcome: &Outcome) -> Vec<&'static str> {
         *effect.entry(snippet.name).or_default() |= outcome.states[index] != *input;
     }
     effect.into_iter().filter(|&(_, changed)| !changed).map(|(name, _)| name).collect()
+}
+
+/// Instructions that did not fault in every case.
+pub fn without_fault(image: &Image, outcome: &Outcome) -> Vec<&'static str> {
+    let hard_fault = |index: &usize| outcome.states[*index].0[WORDS - 1] == 3;
+    let names: BTreeSet<&str> =
+        (0..image.cases().min(outcome.done)).filter(|index| !hard_fault(index)).map(|index| image.case(index).0.name).collect();
+    names.into_iter().collect()
 }
 
 fn describe(index: usize, snippet: &Snippet, input: &State, wanted: &State, found: &State) -> String {

@@ -15,6 +15,25 @@ pub struct Row {
     pub kind: Kind,
 }
 
+/// The part of the architecture that brings an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Armv6-M.
+    Baseline,
+    /// Armv7-M.
+    Mainline,
+    /// The DSP extension.
+    Dsp,
+    /// The floating-point extension, FPv4-SP.
+    Float,
+    /// What FPv5 adds.
+    Float5,
+    /// What Armv8-M Mainline adds.
+    V8,
+    /// No core has it.
+    Nothing,
+}
+
 /// What an instruction works on.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -73,6 +92,19 @@ pub const fn memory(name: &'static str, pattern: &'static str, offset: Offset, s
 }
 
 impl Row {
+    /// What it needs, if its table needs no more: narrow encodings are Armv6-M's but for a few that have tables of their own.
+    pub fn needs(&self) -> Needs {
+        match self.kind {
+            Kind::Float | Kind::Memory(Access { float: true, .. }) => Needs::Float,
+            _ if self.is_wide() => Needs::Mainline,
+            _ => Needs::Baseline,
+        }
+    }
+
+    fn is_wide(&self) -> bool {
+        self.pattern.bytes().filter(|byte| *byte != b' ').count() == 32
+    }
+
     /// The same row, cut down to what `allowed` agrees to.
     pub const fn when(self, allowed: fn(&Encoding) -> bool) -> Self {
         Self { allowed, ..self }
@@ -81,6 +113,11 @@ impl Row {
     /// The same memory row, for an instruction that faults on unaligned addresses.
     pub const fn aligned(self) -> Self {
         self.access(4, false, false)
+    }
+
+    /// The same memory row, for an instruction that faults where the address is not a multiple of `alignment`.
+    pub const fn aligned_to(self, alignment: u32) -> Self {
+        self.access(alignment, false, false)
     }
 
     /// The same memory row, for an instruction that loads the program counter.

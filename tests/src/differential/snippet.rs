@@ -1,20 +1,24 @@
 //! A few halfwords of code around one instruction under test, and the states to start it from.
 
+use super::board::Board;
 use super::pattern::Encoding;
 use super::random::Random;
 use super::row::{Kind, Row};
-use super::state::{self, LINK, SCRATCH, State};
+use super::state::{self, CORE, LINK, SCRATCH, State};
 
 /// Bytes from one snippet to the next.
 pub const STRIDE: u32 = 32;
-/// Where the harness continues behind a snippet.
-pub const SAVE: u32 = 0x1000;
-/// What the stack pointer is while no instruction is under test.
+/// What the stack pointer is while no instruction is under test; the word there is where the harness continues behind a snippet.
 pub const CONTEXT: u32 = 0x2000_1000;
 /// `ADDS r7, #1`: shows whether a jump skipped it.
 pub const COUNT: u16 = 0x3701;
+/// `POP {PC}`: the way back to the harness, from every core and without a register.
+pub const EXIT: u16 = 0xBD00;
+/// Holds [`CONTEXT`] where the stack pointer is under test.
+pub const KEEPER: usize = 11;
 const STACK_FROM_LINK: u16 = 0x46F5;
 const LINK_FROM_STACK: u16 = 0x46EE;
+const STACK_FROM_KEEPER: u16 = 0x46DD;
 
 /// Code and start states.
 #[derive(Clone, Debug)]
@@ -59,30 +63,19 @@ impl Writer {
         self.push(&[(bits >> 16) as u16, bits as u16]);
     }
 
-    /// Appends `B.W target`.
-    pub fn branch(&mut self, target: u32) {
-        self.wide(branch_bits(self.here(), target) | 0x9000);
-    }
-
     /// Appends the way back to the harness and fills up.
     ///
     /// # Panics
     /// There is no room for it.
     pub fn finish(mut self, stack: bool) -> Vec<u16> {
+        if stack {
+            self.push(&[LINK_FROM_STACK, STACK_FROM_KEEPER]);
+        }
+        self.push(&[EXIT]);
         let end = self.start + STRIDE;
-        if stack {
-            self.push(&[LINK_FROM_STACK]);
-            let base = (self.here() + 4) & !3;
-            self.wide(0xF8DF_D000 | (end - 4 - base)); // LDR SP, the literal at the end
-        }
-        self.branch(SAVE);
-        let room = if stack { end - 4 } else { end };
-        assert!(self.here() <= room, "a snippet of {} halfwords is too long", self.code.len());
-        while self.here() < room {
+        assert!(self.here() <= end, "a snippet of {} halfwords is too long", self.code.len());
+        while self.here() < end {
             self.push(&[0xBF00]);
-        }
-        if stack {
-            self.push(&[CONTEXT as u16, (CONTEXT >> 16) as u16]);
         }
         self.code
     }
@@ -97,20 +90,32 @@ pub fn branch_bits(from: u32, target: u32) -> u32 {
     first << 16 | 0x8000 | j1 << 13 | j2 << 11 | offset >> 1 & 0x7FF
 }
 
+/// Whether an encoding leaves [`KEEPER`] alone.
+fn keeps(encoding: &Encoding) -> bool {
+    b"dnmtu".iter().all(|letter| !encoding.has(*letter) || encoding.get(*letter) != KEEPER as u32)
+        && encoding.get(b'L') >> KEEPER & 1 == 0
+}
+
 /// One encoding of `row` with `states` random states, for the address `start`.
-pub fn from_row(row: &Row, start: u32, states: usize, random: &mut Random) -> Snippet {
-    let encoding = Encoding::choose(row.pattern, random, row.allowed);
-    let (stack, jump) = match row.kind {
-        Kind::Core | Kind::Float => (false, false),
-        Kind::Stack => (true, false),
-        Kind::Memory(access) => (!encoding.has(b'n'), access.jump),
+pub fn from_row(row: &Row, board: &Board, start: u32, states: usize, random: &mut Random) -> Snippet {
+    let stack_kind = |encoding: &Encoding| match row.kind {
+        Kind::Core | Kind::Float => false,
+        Kind::Stack => true,
+        Kind::Memory(_) => !encoding.has(b'n'),
     };
+    let encoding = loop {
+        let encoding = Encoding::choose(row.pattern, random, row.allowed);
+        if !stack_kind(&encoding) || keeps(&encoding) {
+            break encoding;
+        }
+    };
+    let (stack, jump) = (stack_kind(&encoding), matches!(row.kind, Kind::Memory(access) if access.jump));
     let mut writer = Writer::new(start);
     if stack {
         writer.push(&[STACK_FROM_LINK]);
     }
     let tested_from = writer.code.len();
-    if random.one_in(8) {
+    if board.is_mainline() && random.one_in(8) {
         writer.push(&[0xBF08 | (random.below(14) << 4) as u16]); // IT with one of the fourteen conditions
     }
     writer.push(&encoding.halfwords());
@@ -121,17 +126,36 @@ pub fn from_row(row: &Row, start: u32, states: usize, random: &mut Random) -> Sn
     }
     let mut inputs = Vec::with_capacity(states);
     for _ in 0..states {
-        let mut input = State::random(random, state::is_float(&row.kind));
+        let mut input = State::random(random, board, state::is_float(&row.kind));
         if let Kind::Memory(access) = &row.kind {
-            input.place(access, &encoding, random);
+            input.place(access, &encoding, random, board);
         }
         if jump {
             input.0[SCRATCH..].iter_mut().for_each(|word| *word = (landing + 2 * random.below(4)) | 1);
         }
         if stack {
             input.0[LINK] &= !3;
+            input.0[CORE + KEEPER] = CONTEXT;
         }
         inputs.push(input);
     }
     Snippet { name: row.name, code: writer.finish(stack), tested, inputs }
+}
+
+/// The same for a row whose instruction is not there, or which `misplaced` makes fault.
+pub fn faulting(row: &Row, board: &Board, misplaced: bool, start: u32, states: usize, random: &mut Random) -> Snippet {
+    let encoding = Encoding::choose(row.pattern, random, row.allowed);
+    let mut writer = Writer::new(start);
+    writer.push(&encoding.halfwords());
+    let tested = writer.code.clone();
+    let mut inputs = Vec::with_capacity(states);
+    for _ in 0..states {
+        let mut input = State::random(random, board, false);
+        if let (Kind::Memory(access), true) = (&row.kind, misplaced) {
+            input.place(access, &encoding, random, board);
+            input.misplace(access, &encoding, random, board);
+        }
+        inputs.push(input);
+    }
+    Snippet { name: row.name, code: writer.finish(false), tested, inputs }
 }

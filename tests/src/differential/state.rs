@@ -1,5 +1,6 @@
 //! What an instruction finds and what it leaves: the registers, flags and scratch memory of one case.
 
+use super::board::Board;
 use super::pattern::Encoding;
 use super::random::Random;
 use super::row::{Access, Kind, Offset};
@@ -22,8 +23,6 @@ pub const SCRATCH: usize = 48;
 pub const SCRATCH_ADDRESS: u32 = 0x2000_2000;
 /// Bytes of it.
 pub const SCRATCH_BYTES: u32 = 4 * (WORDS - SCRATCH) as u32;
-/// N, Z, C, V, Q and the four GE bits.
-pub const APSR_BITS: u32 = 0xF80F_0000;
 /// Flags, AHP, DN, FZ, the rounding mode and the cumulative exceptions.
 pub const FPSCR_BITS: u32 = 0xF7C0_009F;
 
@@ -33,13 +32,13 @@ pub struct State(pub [u32; WORDS]);
 
 impl State {
     /// Random operands.
-    pub fn random(random: &mut Random, float: bool) -> Self {
+    pub fn random(random: &mut Random, board: &Board, float: bool) -> Self {
         let mut state = Self([0; WORDS]);
         for index in CORE..=LINK {
             let copied = index > 0 && random.one_in(6);
             state.0[index] = if copied { state.0[random.below(index as u32) as usize] } else { random.integer() };
         }
-        state.0[APSR] = random.word() & APSR_BITS;
+        state.0[APSR] = random.word() & board.apsr_bits();
         for index in FLOAT..SCRATCH {
             state.0[index] = match index > FLOAT && random.one_in(5) {
                 _ if !float => 0x0101_0101 * index as u32,
@@ -59,8 +58,15 @@ impl State {
         state
     }
 
+    /// Moves the base register of an access that [`place`](Self::place) placed off its alignment.
+    pub fn misplace(&mut self, access: &Access, encoding: &Encoding, random: &mut Random, board: &Board) {
+        let alignment = if board.is_mainline() { access.alignment } else { (access.span)(encoding).1.min(4) };
+        let base = &mut self.0[CORE + register(encoding, b'n')];
+        *base = base.wrapping_add(1 + random.below(alignment - 1));
+    }
+
     /// Sets the base register so that the access of `encoding` falls into the scratch memory.
-    pub fn place(&mut self, access: &Access, encoding: &Encoding, random: &mut Random) {
+    pub fn place(&mut self, access: &Access, encoding: &Encoding, random: &mut Random, board: &Board) {
         let offset = match access.offset {
             Offset::Immediate(offset) => offset(encoding) as u32,
             Offset::Register => {
@@ -72,7 +78,9 @@ impl State {
             }
         };
         let (start, length) = (access.span)(encoding);
-        let inside = random.below(SCRATCH_BYTES - length + 1) & !(access.alignment - 1);
+        // Armv6-M has no unaligned accesses at all.
+        let alignment = if board.is_mainline() { access.alignment } else { length.min(4) };
+        let inside = random.below(SCRATCH_BYTES - length + 1) & !(alignment - 1);
         let base = (SCRATCH_ADDRESS + inside).wrapping_sub(offset).wrapping_sub(start as u32);
         let stack = !encoding.has(b'n');
         // The stack pointer has no bits below a word: an unaligned access may start up to three bytes before the scratch memory.
