@@ -88,13 +88,13 @@ fn core_agrees(board: &'static Board) {
     let idle_memory: &[&str] = if board.is_mainline() { &["NOP and barriers", "PLD"] } else { &["NOP and barriers"] };
     let mut cases = 0;
     for seed in (0..).map(|round| 1000 * round + seed()) {
-        cases += agree(board, Family::Integer, seed, 16, &[]);
-        cases += agree(board, Family::Memory, seed, 16, idle_memory);
-        cases += agree(board, Family::Float, seed, 40, &[]);
-        cases += agree(board, Family::Missing, seed, 4, &[]);
-        cases += agree(board, Family::Lenient, seed, 4, &[]);
-        cases += agree(board, Family::FloatOff, seed, 4, &[]);
-        cases += agree(board, Family::Misaligned, seed, 4, &[]);
+        cases += agree(board, Family::Integer, seed, 48, &[]);
+        cases += agree(board, Family::Memory, seed, 48, idle_memory);
+        cases += agree(board, Family::Float, seed, 120, &[]);
+        cases += agree(board, Family::Missing, seed, 12, &[]);
+        cases += agree(board, Family::Lenient, seed, 12, &[]);
+        cases += agree(board, Family::FloatOff, seed, 12, &[]);
+        cases += agree(board, Family::Misaligned, seed, 12, &[]);
         if cases >= least {
             break;
         }

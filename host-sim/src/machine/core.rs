@@ -50,6 +50,8 @@ pub(super) struct Core {
     pub(super) faultmask: bool,
     pub(super) basepri: u8,
     pub(super) control: u8,
+    /// MSPLIM and PSPLIM of Armv8-M: zero in the other architectures.
+    pub(super) stack_limits: [u32; 2],
     pub(super) s: [u32; 32],
     pub(super) fpscr: u32,
     /// CPACR grants the FPU and CONTROL.FPCA is set: floating-point instructions need no further check.
@@ -103,6 +105,7 @@ impl Core {
             faultmask: false,
             basepri: 0,
             control: 0,
+            stack_limits: [0; 2],
             s: [0; 32],
             fpscr: 0,
             fpu_ready: false,
@@ -161,6 +164,12 @@ impl Core {
         if self.r[13] < self.lowest_sp && !self.on_process_stack() {
             self.lowest_sp = self.r[13];
         }
+    }
+
+    /// Whether a new value of the current stack pointer lies below its limit.
+    #[inline(always)]
+    pub(super) fn is_below_limit(&self, sp: u32) -> bool {
+        self.stack_limits != [0; 2] && sp < self.stack_limits[usize::from(self.on_process_stack())]
     }
 
     pub(super) fn on_process_stack(&self) -> bool {

@@ -45,6 +45,8 @@ pub enum FaultKind {
     InvalidReturn,
     /// A floating-point instruction while CPACR denies the FPU (UFSR.NOCP).
     NoCoprocessor,
+    /// A stack pointer that would pass its limit register, MSPLIM or PSPLIM (UFSR.STKOF).
+    StackLimit,
     /// An unaligned access where the architecture demands alignment (UFSR.UNALIGNED).
     Unaligned,
     /// A division by zero while CCR.DIV_0_TRP is set (UFSR.DIVBYZERO).
@@ -77,6 +79,7 @@ impl FaultKind {
             Self::InvalidState => 1 << 17,
             Self::InvalidReturn => 1 << 18,
             Self::NoCoprocessor => 1 << 19,
+            Self::StackLimit => 1 << 20,
             Self::Unaligned => 1 << 24,
             Self::DivideByZero => 1 << 25,
             Self::SupervisorCall => 0,
@@ -96,6 +99,7 @@ impl fmt::Display for Fault {
             FaultKind::InvalidState => "branch to an even address (the Thumb bit is missing)",
             FaultKind::InvalidReturn => "illegal exception return",
             FaultKind::NoCoprocessor => "floating-point instruction while the FPU is disabled (set CPACR)",
+            FaultKind::StackLimit => "stack overflow: the stack pointer would pass its limit register",
             FaultKind::Unaligned => "unaligned access by an instruction that requires alignment",
             FaultKind::DivideByZero => "division by zero",
             FaultKind::UnmappedRead => "read where there is no memory",

@@ -233,7 +233,7 @@ impl Part {
     }
 
     fn finish(mut self) -> Writer {
-        if self.writer.here() % 4 != 0 {
+        if !self.writer.here().is_multiple_of(4) {
             self.push(&[0xBF00]);
         }
         for (index, value) in std::mem::take(&mut self.literals) {

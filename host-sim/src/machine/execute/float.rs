@@ -207,11 +207,17 @@ impl Core {
             Op::FloatStoreDouble { sd, rn, offset } => return self.float_store(sd, 2, self.offset(rn, offset), at),
             Op::FloatLoadMultiple { sd, count, rn, before, writeback } => {
                 let (address, moved) = self.float_range(rn, count, before);
+                if writeback && self.passes_limit(rn, moved) {
+                    return self.raise(FaultKind::StackLimit, moved);
+                }
                 let flow = self.float_load(sd, count, address, at);
                 return self.after_multiple(flow, writeback, rn, moved);
             }
             Op::FloatStoreMultiple { sd, count, rn, before, writeback } => {
                 let (address, moved) = self.float_range(rn, count, before);
+                if writeback && self.passes_limit(rn, moved) {
+                    return self.raise(FaultKind::StackLimit, moved);
+                }
                 let flow = self.float_store(sd, count, address, at);
                 return self.after_multiple(flow, writeback, rn, moved);
             }

@@ -135,6 +135,12 @@ impl Core {
         }
     }
 
+    /// Whether write-back would move the stack pointer past its limit.
+    #[inline(always)]
+    pub(super) fn passes_limit(&self, rn: Reg, moved: u32) -> bool {
+        rn == 13 && self.is_below_limit(moved)
+    }
+
     /// Address of the access, and the base register's new value.
     fn index(&self, rn: Reg, index: Index, offset: i16) -> (u32, Option<u32>) {
         let base = self.get(rn);
@@ -150,6 +156,9 @@ impl Core {
     pub(super) fn load_indexed(&mut self, width: Width, rt: Reg, rn: Reg, post: bool, offset: i16, at: &Instruction) -> Flow {
         let base = self.get(rn);
         let moved = base.wrapping_add_signed(offset.into());
+        if self.passes_limit(rn, moved) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         let address = if post { base } else { moved };
         match self.read(width, address, at) {
             Ok(value) => {
@@ -165,6 +174,9 @@ impl Core {
     pub(super) fn store_indexed(&mut self, width: Width, rt: Reg, rn: Reg, post: bool, offset: i16, at: &Instruction) -> Flow {
         let base = self.get(rn);
         let moved = base.wrapping_add_signed(offset.into());
+        if self.passes_limit(rn, moved) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         let address = if post { base } else { moved };
         match self.write(width, address, self.get(rt), at) {
             Ok(()) => {
@@ -185,6 +197,9 @@ impl Core {
 
     pub(super) fn jump_indexed(&mut self, rn: Reg, index: Index, offset: i16, at: &Instruction) -> Flow {
         let (address, moved) = self.index(rn, index, offset);
+        if let Some(moved) = moved.filter(|moved| self.passes_limit(rn, *moved)) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         match self.aligned(address, 4).and_then(|()| self.read_word(address, at)) {
             Ok(target) => {
                 if let Some(moved) = moved {
@@ -202,6 +217,9 @@ impl Core {
 
     pub(super) fn load_dual(&mut self, rt: Reg, rt2: Reg, rn: Reg, index: Index, offset: i16, at: &Instruction) -> Flow {
         let (address, moved) = self.index(rn, index, offset);
+        if let Some(moved) = moved.filter(|moved| self.passes_limit(rn, *moved)) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         let flow = self.load_dual_at(rt, rt2, address, at);
         if let (Flow::Next, Some(moved)) = (flow, moved) {
             self.set_any(rn, moved);
@@ -225,6 +243,9 @@ impl Core {
 
     pub(super) fn store_dual(&mut self, rt: Reg, rt2: Reg, rn: Reg, index: Index, offset: i16, at: &Instruction) -> Flow {
         let (address, moved) = self.index(rn, index, offset);
+        if let Some(moved) = moved.filter(|moved| self.passes_limit(rn, *moved)) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         let (first, second) = (self.get(rt), self.get(rt2));
         let done = self
             .aligned(address, 4)
@@ -246,6 +267,9 @@ impl Core {
         let size = list.count_ones() * 4;
         let (mut address, moved) =
             if before { (base.wrapping_sub(size), base.wrapping_sub(size)) } else { (base, base.wrapping_add(size)) };
+        if writeback && self.passes_limit(rn, moved) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         if let Err(kind) = self.aligned(address, 4) {
             return self.raise(kind, address);
         }
@@ -276,6 +300,9 @@ impl Core {
         let size = list.count_ones() * 4;
         let (mut address, moved) =
             if before { (base.wrapping_sub(size), base.wrapping_sub(size)) } else { (base, base.wrapping_add(size)) };
+        if writeback && self.passes_limit(rn, moved) {
+            return self.raise(FaultKind::StackLimit, moved);
+        }
         if let Err(kind) = self.aligned(address, 4) {
             return self.raise(kind, address);
         }

@@ -9,7 +9,7 @@ mod system;
 
 use super::core::{Core, Flow};
 use super::fault::{FaultKind, Stop};
-use super::op::{Instruction, Op, Width};
+use super::op::{Alu, Instruction, Op, Width};
 use data::{add_with_carry, apply_shift};
 
 impl Core {
@@ -35,13 +35,19 @@ impl Core {
             Op::AddRegister { rd, rn, rm, lsl } => self.set(rd, self.get(rn).wrapping_add(self.get(rm) << (lsl & 31))),
             Op::AddsRegister { rd, rn, rm } => self.adds(rd, self.get(rn), self.get(rm)),
             Op::SubsRegister { rd, rn, rm } => self.subs(rd, self.get(rn), self.get(rm)),
-            Op::StackPointerAdd { rn, value } => self.set_sp(self.get(rn).wrapping_add(value)),
-            Op::StackPointerMove { rm } => self.set_sp(self.get(rm)),
+            Op::StackPointerAdd { rn, value } => return self.move_sp(self.get(rn).wrapping_add(value)),
+            Op::StackPointerMove { rm } => return self.move_sp(self.get(rm)),
             Op::AluImmediate { alu, flags, rd, rn, carry, value } => {
+                if rd == 13 && self.sum_passes_limit(alu, self.get(rn), value) {
+                    return self.raise(FaultKind::StackLimit, self.get(rn));
+                }
                 self.alu(alu, flags, rd, self.get(rn), value, carry.unwrap_or(self.carry));
             }
             Op::AluRegister { alu, flags, rd, rn, rm, shift, amount } => {
                 let (operand, carry) = apply_shift(self.get(rm), shift, amount, self.carry);
+                if rd == 13 && self.sum_passes_limit(alu, self.get(rn), operand) {
+                    return self.raise(FaultKind::StackLimit, self.get(rn));
+                }
                 self.alu(alu, flags, rd, self.get(rn), operand, carry);
             }
             Op::ShiftImmediate { shift, flags, rd, rm, amount } => self.shift(shift, flags, rd, self.get(rm), amount),
@@ -249,6 +255,21 @@ impl Core {
         {
             self.cycles += u64::from(self.costs.mispredicted);
         }
+    }
+
+    /// Writes the stack pointer, unless that passes its limit.
+    #[inline(always)]
+    fn move_sp(&mut self, value: u32) -> Flow {
+        if self.is_below_limit(value) {
+            return self.raise(FaultKind::StackLimit, value);
+        }
+        self.set_sp(value);
+        Flow::Next
+    }
+
+    /// The same for the sums and differences that decoding does not make a plain addition to the stack pointer.
+    fn sum_passes_limit(&self, alu: Alu, a: u32, b: u32) -> bool {
+        self.is_below_limit(if alu == Alu::Sub { a.wrapping_sub(b) } else { a.wrapping_add(b) })
     }
 
     #[inline(always)]

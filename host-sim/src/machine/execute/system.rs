@@ -66,6 +66,8 @@ impl Core {
             9 if self.on_process_stack() => self.r[13],
             8 => self.r[13],
             9 => self.other_sp,
+            10 => self.stack_limits[0],
+            11 => self.stack_limits[1],
             16 => self.primask.into(),
             17 | 18 => self.basepri.into(),
             19 => self.faultmask.into(),
@@ -75,13 +77,14 @@ impl Core {
     }
 
     pub(super) fn write_special(&mut self, value: u32, number: u8, mask: u8) -> Flow {
+        let features = self.spec.features();
         match number {
             0..=3 => {
                 if mask & 2 != 0 {
                     self.set_nzcv(value);
-                    self.saturated = value & 1 << 27 != 0;
+                    self.saturated = features.v7 && value & 1 << 27 != 0;
                 }
-                if mask & 1 != 0 {
+                if mask & 1 != 0 && features.dsp {
                     self.ge = (value >> 16 & 15) as u8;
                 }
             }
@@ -93,7 +96,9 @@ impl Core {
                     self.lowest_sp = self.lowest_sp.min(self.other_sp);
                 }
             }
+            10 | 11 if features.v8 => self.stack_limits[usize::from(number - 10)] = value & !7,
             16 => self.primask = value & 1 != 0,
+            17..=19 if !features.v7 => {}
             17 => self.basepri = self.exceptions.implemented(value as u8),
             18 => {
                 let basepri = self.exceptions.implemented(value as u8);

@@ -3,6 +3,7 @@
 mod cycles;
 mod data;
 mod exceptions;
+mod extensions;
 mod float;
 mod interrupts;
 mod memory;
