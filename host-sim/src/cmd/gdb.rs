@@ -73,7 +73,7 @@ impl Cmd {
             if model_region(&image).is_some() { MemoryMap::firmware() } else { MemoryMap::fitting(&image, &Wishes::default())? };
         let mut board = Board::assemble(target.machine(&map.regions), &map, &image)?;
         board.place_model(&image, &model)?;
-        board.semihosting.command_line = command_line(&image_path.to_string_lossy(), &[]);
+        board.semihosting.command_line = command_line(&image_path.file_name().unwrap_or_default().to_string_lossy(), &[]);
         board.semihosting.clock_hz = target.clock_hz;
         let table = LogTable::new(&image)?;
         let channels = Channels::new(&table, &request);
@@ -84,6 +84,7 @@ impl Cmd {
             Event::Console(bytes) => stdout().write_all(bytes).and_then(|()| stdout().flush()),
             Event::ConsoleError(bytes) => stderr().write_all(bytes),
             Event::Log(line) => writeln!(stderr(), "{line}"),
+            Event::Channel(0, bytes) if !stdio => stdout().write_all(bytes),
             Event::Channel(..) => Ok(()),
         };
         let mut messages = |text: &str| eprintln!("host-sim: {text}");
