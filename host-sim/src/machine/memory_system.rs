@@ -235,8 +235,9 @@ impl Flash {
         }
         self.instruction_line = line;
         let prefetched = self.prefetch && line == self.prefetched_line;
-        // A line that prefetch brings is used from its buffer, and enters no cache.
-        let cached = !prefetched && self.instruction_cache.as_mut().is_some_and(|cache| cache.access(address));
+        // A line that prefetch brings enters the cache when it is used. RM0090 leaves that open, published scores do not: an STM32F4
+        // reaches 566 CoreMark at 168 MHz, 3.37 per MHz, so 5 wait states cost it about 1% of what the core does without any.
+        let cached = self.instruction_cache.as_mut().is_some_and(|cache| cache.access(address)) && !prefetched;
         let stall = if prefetched {
             counts.instruction_hits += 1;
             self.prefetched_at.saturating_sub(now)

@@ -60,6 +60,14 @@ fn stm32f405_prefetches_straight_code() {
 }
 
 #[test]
+fn stm32f405_keeps_what_it_prefetched() {
+    // Ten lines of four wide instructions, three times: the prefetch is late in the first pass only.
+    let first = [Fetch(0, 5), Execute(4)].into_iter().chain((1..10).flat_map(|line| [Fetch(16 * line, 2), Execute(4)]));
+    let again = || (0..10).flat_map(|line| [Fetch(16 * line, 0), Execute(4)]);
+    stalls(&profile("stm32f405"), &first.chain(again()).chain(again()).collect::<Vec<_>>());
+}
+
+#[test]
 fn stm32f405_data_waits_for_a_prefetch_under_way() {
     // The first line's cycles are 5 to 11; its successor is read from 5 to 11: data asked for at 7 waits 4, then its own 5.
     stalls(&profile("stm32f405"), &[Fetch(0, 5), Execute(2), Read(0x3000, 9)]);
