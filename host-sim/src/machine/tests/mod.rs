@@ -8,6 +8,7 @@ mod float;
 mod interrupts;
 mod memory;
 mod memory_profiles;
+mod published;
 mod system;
 
 use super::*;
