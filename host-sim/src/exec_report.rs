@@ -56,6 +56,8 @@ pub struct FaultReport {
     pub message: String,
     /// Address of the instruction.
     pub pc: u32,
+    /// The instruction as text; none where there is no memory.
+    pub instruction: Option<String>,
     /// The data address or branch target concerned.
     pub address: u32,
     /// Function and offset of `pc`.

@@ -17,12 +17,15 @@ impl Board {
         let (fault, registers) = self.machine.first_fault()?;
         let registers: Vec<String> = registers.iter().enumerate().map(|(n, value)| format!("r{n}={value:08x}")).collect();
         let place = image.place(fault.pc);
+        let instruction = self.machine.disassemble(fault.pc).map_or("no memory".to_owned(), |(text, _)| text);
         let lack = match (fault.kind, self.machine.lacks(fault.pc)) {
-            (FaultKind::Undefined, Some(lack)) => format!(", which needs {lack} that {} lacks,", self.machine.spec().name),
+            (FaultKind::Undefined | FaultKind::NoCoprocessor, Some(lack)) => {
+                format!(", which needs {lack} that {} lacks", self.machine.spec().name)
+            }
             _ => String::new(),
         };
         Some(format!(
-            "guest fault: {fault}{lack} at {:#010x} in {place}\n  {}\n  {}",
+            "guest fault: {fault} at {:#010x} in {place}: {instruction}{lack}\n  {}\n  {}",
             fault.pc,
             registers[..8].join(" "),
             registers[8..].join(" ")

@@ -107,6 +107,7 @@ impl Cmd {
             fault: machine.first_fault().filter(|_| end == End::Fault).map(|(fault, registers)| FaultReport {
                 message: fault.to_string(),
                 pc: fault.pc,
+                instruction: machine.disassemble(fault.pc).map(|(text, _)| text),
                 address: fault.address,
                 place: image.place(fault.pc),
                 callers: board.callers(image),

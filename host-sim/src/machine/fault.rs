@@ -43,7 +43,7 @@ pub enum FaultKind {
     InvalidState,
     /// An exception return with an illegal EXC_RETURN or frame (UFSR.INVPC).
     InvalidReturn,
-    /// A floating-point instruction while CPACR denies the FPU (UFSR.NOCP).
+    /// A floating-point instruction without an FPU or while CPACR denies it, or another coprocessor's (UFSR.NOCP).
     NoCoprocessor,
     /// A stack pointer that would pass its limit register, MSPLIM or PSPLIM (UFSR.STKOF).
     StackLimit,
@@ -98,7 +98,7 @@ impl fmt::Display for Fault {
             FaultKind::Undefined => "undefined instruction",
             FaultKind::InvalidState => "branch to an even address (the Thumb bit is missing)",
             FaultKind::InvalidReturn => "illegal exception return",
-            FaultKind::NoCoprocessor => "floating-point instruction while the FPU is disabled (set CPACR)",
+            FaultKind::NoCoprocessor => "no such coprocessor, or the FPU is disabled (CPACR grants it)",
             FaultKind::StackLimit => "stack overflow: the stack pointer would pass its limit register",
             FaultKind::Unaligned => "unaligned access by an instruction that requires alignment",
             FaultKind::DivideByZero => "division by zero",
