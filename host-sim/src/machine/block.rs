@@ -32,7 +32,8 @@ struct Lookup {
 
 /// All decoded blocks.
 pub(super) struct BlockCache {
-    lookups: Vec<Lookup>,
+    /// For blocks whose first instruction issues by itself, and for those where it goes with the branch that leads there.
+    lookups: [Vec<Lookup>; 2],
     blocks: Vec<Block>,
     instructions: Vec<Instruction>,
     borders: Vec<dual_issue::Border>,
@@ -45,20 +46,29 @@ pub(super) struct Left {
     pub(super) block: Block,
     pub(super) executed: usize,
     pub(super) target: u32,
+    /// The first instruction at the target can go with the branch.
+    pub(super) joined: bool,
+    /// Cycles that the branch was charged when it had gone, which count for the next instruction.
+    pub(super) charged: u64,
 }
 
 impl BlockCache {
     pub(super) fn new(bus: &Bus, core: &'static CoreSpec) -> Self {
-        let lookups = bus.extents().map(|(base, _)| Lookup { base, blocks: Vec::new() }).collect();
-        Self { lookups, blocks: Vec::new(), instructions: Vec::new(), borders: Vec::new(), core }
+        let lookups = || bus.extents().map(|(base, _)| Lookup { base, blocks: Vec::new() }).collect();
+        Self { lookups: [lookups(), lookups()], blocks: Vec::new(), instructions: Vec::new(), borders: Vec::new(), core }
     }
 
     /// Forgets all blocks: code has changed.
     pub(super) fn clear(&mut self) {
-        self.lookups.iter_mut().for_each(|lookup| lookup.blocks.clear());
+        self.lookups.iter_mut().flatten().for_each(|lookup| lookup.blocks.clear());
         self.blocks.clear();
         self.instructions.clear();
         self.borders.clear();
+    }
+
+    /// Whether the first instruction of the next block can go with the branch behind `executed` instructions of this one.
+    pub(super) fn is_open(&self, block: Block, executed: usize) -> bool {
+        self.borders.get(block.border as usize).is_some_and(|border| border.is_open(executed))
     }
 
     /// Cycles that `block` waits for what its predecessor left on its way.
@@ -76,8 +86,8 @@ impl BlockCache {
 
     /// The block at `pc`; decodes it if it is not known. `None`: no memory there.
     #[inline]
-    pub(super) fn find(&mut self, bus: &mut Bus, pc: u32, it: u8) -> Option<Block> {
-        for lookup in &self.lookups {
+    pub(super) fn find(&mut self, bus: &mut Bus, pc: u32, it: u8, joined: bool) -> Option<Block> {
+        for lookup in &self.lookups[usize::from(joined)] {
             let index = (pc.wrapping_sub(lookup.base) >> 1) as usize;
             if let Some(&number) = lookup.blocks.get(index)
                 && number != 0
@@ -86,11 +96,11 @@ impl BlockCache {
                 return Some(self.blocks[number as usize - 1]);
             }
         }
-        self.decode(bus, pc, it)
+        self.decode(bus, pc, it, joined)
     }
 
     #[cold]
-    fn decode(&mut self, bus: &mut Bus, pc: u32, mut it: u8) -> Option<Block> {
+    fn decode(&mut self, bus: &mut Bus, pc: u32, mut it: u8, joined: bool) -> Option<Block> {
         let features = self.core.features();
         let (first, entered_in_it) = (self.instructions.len(), it != 0);
         let mut address = pc;
@@ -130,7 +140,7 @@ impl BlockCache {
         let cycles = match table.issue {
             Issue::Single => pipeline::schedule(table, pc, instructions, bytes),
             Issue::Dual(forwarding) => {
-                let (cycles, border) = dual_issue::schedule(table, forwarding, instructions, bytes);
+                let (cycles, border) = dual_issue::schedule(table, forwarding, instructions, bytes, joined);
                 self.borders.push(border);
                 cycles
             }
@@ -141,13 +151,13 @@ impl BlockCache {
         // A block entered inside an IT block holds only for that ITSTATE, so it is not found again by address.
         if !entered_in_it {
             self.blocks.push(block);
-            self.remember(bus, pc);
+            self.remember(bus, pc, joined);
         }
         Some(block)
     }
 
-    fn remember(&mut self, bus: &Bus, pc: u32) {
-        for (lookup, (base, size)) in self.lookups.iter_mut().zip(bus.extents()) {
+    fn remember(&mut self, bus: &Bus, pc: u32, joined: bool) {
+        for (lookup, (base, size)) in self.lookups[usize::from(joined)].iter_mut().zip(bus.extents()) {
             let offset = pc.wrapping_sub(base) as usize;
             if offset < size {
                 if lookup.blocks.is_empty() {

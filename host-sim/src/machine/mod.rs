@@ -234,21 +234,23 @@ impl Machine {
             let mut before_first = 0; // cycles of the first instruction that are charged here
             let (block, start) = match self.paused.take() {
                 Some(paused) => paused,
-                None => match self.cache.find(&mut core.bus, pc, core.it) {
-                    Some(block) => {
-                        if let Some(left) = self.left.take()
-                            && left.target == pc
-                        {
-                            before_first = u64::from(self.cache.border_stall(left, block));
-                            core.cycles += before_first;
+                None => {
+                    let left = if dual { self.left.take().filter(|left| left.target == pc) } else { None };
+                    match self.cache.find(&mut core.bus, pc, core.it, left.is_some_and(|left| left.joined)) {
+                        Some(block) => {
+                            if let Some(left) = left {
+                                let stall = u64::from(self.cache.border_stall(left, block));
+                                core.cycles += stall;
+                                before_first = stall + left.charged;
+                            }
+                            (block, 0)
                         }
-                        (block, 0)
+                        None => {
+                            core.take_fault(FaultKind::InstructionFetch, pc, pc);
+                            continue;
+                        }
                     }
-                    None => {
-                        core.take_fault(FaultKind::InstructionFetch, pc, pc);
-                        continue;
-                    }
-                },
+                }
             };
             let all = self.cache.instructions(block);
             let count = all.len().min((end - core.instructions).saturating_add(start as u64).try_into().unwrap_or(usize::MAX));
@@ -346,15 +348,18 @@ impl Machine {
             core.cycles = core.cycles.wrapping_add(u64::from(cycles_to(executed)));
             if flow == Flow::Branch {
                 if dual {
-                    self.left = Some(Left { block, executed, target: core.r[15] });
-                    finish_branch(core, all, executed, pc, exception);
+                    let before = core.cycles;
+                    let foreseen = finish_branch(core, all, executed, pc, exception);
+                    let joined = foreseen && self.cache.is_open(block, executed);
+                    let charged = core.cycles.wrapping_sub(before);
+                    self.left = Some(Left { block, executed, target: core.r[15], joined, charged });
                 }
                 continue;
             }
             core.r[15] = pc.wrapping_add(offset_of(executed));
             core.it = all.get(executed).map_or(block.it_after, |next| next.it);
             if dual && flow == Flow::Next {
-                self.left = Some(Left { block, executed, target: core.r[15] });
+                self.left = Some(Left { block, executed, target: core.r[15], joined: false, charged: 0 });
             }
             if O::DEBUGS && halted {
                 self.paused = Some((block, executed));
@@ -529,20 +534,19 @@ fn fetch(core: &mut Core, first: u32, last: u32, line: u32, line_shift: u32) -> 
     last >> line_shift
 }
 
-/// Charges what a taken branch at the end of these instructions adds on a core that pairs instructions.
-fn finish_branch(core: &mut Core, all: &[Instruction], executed: usize, block_pc: u32, exception: u16) {
+/// Charges what a taken branch at the end of these instructions adds on a core that pairs instructions; whether it went as foreseen.
+fn finish_branch(core: &mut Core, all: &[Instruction], executed: usize, block_pc: u32, exception: u16) -> bool {
     let branch = &all[executed - 1];
     // The return from an exception has its own price.
-    if core.predictor.is_some() && core.ipsr == exception {
-        let address = block_pc.wrapping_add(u32::from(branch.halfwords_before) * 2);
-        core.check_prediction(address, Some(core.r[15]));
-    }
+    let address = block_pc.wrapping_add(u32::from(branch.halfwords_before) * 2);
+    let foreseen = core.ipsr == exception && core.check_prediction(branch.op, address, Some(core.r[15]));
     let paired = all.get(executed).is_some_and(|next| next.cycles_before == branch.cycles_before);
     if let (true, Some(before)) = (paired, executed.checked_sub(2))
         && all[before].op.writes().meets(Registers::FLAGS)
     {
         core.cycles += u64::from(core.costs.refill_flags);
     }
+    foreseen
 }
 
 fn flow_kind(op: Op, flow: Flow, skipped: bool) -> FlowKind {

@@ -129,6 +129,8 @@ classes! {
     RefillFlags = "added by a taken branch paired with flags",
     /// What a branch adds that was predicted wrongly.
     Mispredicted = "mispredicted branch",
+    /// The same, where the flags were there three cycles before.
+    MispredictedEarly = "mispredicted branch with early flags",
 
     /// VADD, VSUB, VCMP, VABS, VNEG, VMOV between FPU registers, VSEL, VMAXNM.
     FloatData = "VADD, VSUB, VABS, VNEG, VCMP, VMOV",

@@ -85,29 +85,29 @@ const ROWS: &[Row] = &[
     row(Class::FloatFrame, 0, 1, AS_M4, Estimate),
 ];
 
-/// Columns: base, index, shifter, adder, factor, addend, store data; FPU operand, addend of VFMA, of VMLA, VSTR data, VMOV to a core
+/// Columns: base, index, shifter, adder, adder beside the shifter, factor, addend, store data; FPU operand, addend of VFMA, of VMLA, VSTR data, VMOV to a core
 /// register.
 #[rustfmt::skip] // a table
 const FORWARDING: Forwarding = Forwarding {
     rows: [
-        forward(Producer::EarlyAlu,     [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Alu,          [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::ShiftedAlu,   [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Reverse,      [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, Estimate),
-        forward(Producer::BitField,     [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Dsp,          [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::ExtendAdd,    [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Saturating,   [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Multiply,     [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Load,         [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::NarrowLoad,   [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::BaseUpdate,   [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, Estimate),
-        forward(Producer::FromFloat,    [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2], MEASURED, MeasuredByOthers),
-        forward(Producer::Float,        [0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2], MEASURED, MeasuredByOthers),
-        forward(Producer::FloatFused,   [0, 0, 0, 0, 0, 0, 0, 4, 3, 3, 4, 4], MEASURED, MeasuredByOthers),
-        forward(Producer::FloatChained, [0, 0, 0, 0, 0, 0, 0, 4, 3, 3, 4, 4], MEASURED, MeasuredByOthers),
-        forward(Producer::FloatLoad,    [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::ToFloat,      [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::EarlyAlu,     [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Alu,          [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::ShiftedAlu,   [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Reverse,      [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, Estimate),
+        forward(Producer::BitField,     [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Dsp,          [2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::ExtendAdd,    [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Saturating,   [2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Multiply,     [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Load,         [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::NarrowLoad,   [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::BaseUpdate,   [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], MEASURED, Estimate),
+        forward(Producer::FromFloat,    [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2], MEASURED, MeasuredByOthers),
+        forward(Producer::Float,        [0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2], MEASURED, MeasuredByOthers),
+        forward(Producer::FloatFused,   [0, 0, 0, 0, 0, 0, 0, 0, 4, 3, 3, 4, 4], MEASURED, MeasuredByOthers),
+        forward(Producer::FloatChained, [0, 0, 0, 0, 0, 0, 0, 0, 4, 3, 3, 4, 4], MEASURED, MeasuredByOthers),
+        forward(Producer::FloatLoad,    [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::ToFloat,      [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], MEASURED, MeasuredByOthers),
     ],
     flags: 1,
     shifted_flags: 2,

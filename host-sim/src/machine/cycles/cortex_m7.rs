@@ -1,7 +1,7 @@
 //! Cortex-M7 with single-precision FPU, code and data in tightly coupled memory or caches. Arm publishes no table: the figures are
 //! measurements of others and the scheduling model that Arm contributed to LLVM, which agree almost everywhere.
 //!
-//! Not modelled: how the alignment of instructions limits pairing, pairing across a taken branch, the store buffer when it is full.
+//! Not modelled: how the alignment of instructions limits pairing, the store buffer when it is full.
 
 use super::dual_issue::{Forwarding, forward};
 use super::operands::Producer;
@@ -62,6 +62,7 @@ const ROWS: &[Row] = &[
     row(Class::PopPc, 0, 1, MEASURED, Estimate),
     row(Class::TableBranch, 2, 0, LLVM, Documented),
     row(Class::Mispredicted, 8, 0, MEASURED, MeasuredByOthers),
+    row(Class::MispredictedEarly, 6, 0, MEASURED, MeasuredByOthers),
     row(Class::FloatData, 1, 0, BOTH, MeasuredByOthers),
     row(Class::FloatMultiply, 1, 0, BOTH, MeasuredByOthers),
     row(Class::FloatMultiplyAccumulate, 1, 0, BOTH, MeasuredByOthers),
@@ -86,29 +87,29 @@ const ROWS: &[Row] = &[
 ];
 
 /// Shifters, address adders and the early adder work a stage before the main adder; multipliers and narrow loads deliver a stage behind
-/// it, and stores take their data two stages behind it. Columns: base, index, shifter, adder, factor, addend, store data; FPU operand,
+/// it, and stores take their data two stages behind it. Columns: base, index, shifter, adder, adder beside the shifter, factor, addend, store data; FPU operand,
 /// addend of VFMA, of VMLA, VSTR data, VMOV to a core register.
 #[rustfmt::skip] // a table
 const FORWARDING: Forwarding = Forwarding {
     rows: [
-        forward(Producer::EarlyAlu,     [1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Alu,          [2, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::ShiftedAlu,   [2, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::Reverse,      [2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::BitField,     [2, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::Dsp,          [2, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::ExtendAdd,    [2, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::Saturating,   [3, 3, 3, 2, 2, 1, 0, 2, 2, 2, 0, 2], LLVM, Documented),
-        forward(Producer::Multiply,     [4, 4, 3, 2, 2, 1, 0, 2, 2, 2, 0, 2], BOTH, MeasuredByOthers),
-        forward(Producer::Load,         [2, 3, 3, 1, 2, 1, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::NarrowLoad,   [3, 3, 3, 2, 2, 1, 0, 2, 2, 2, 0, 2], BOTH, MeasuredByOthers),
-        forward(Producer::BaseUpdate,   [1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
-        forward(Producer::FromFloat,    [2, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, 1], MEASURED, MeasuredByOthers),
-        forward(Producer::Float,        [0, 0, 0, 0, 0, 0, 0, 3, 3, 2, 1, 3], BOTH, MeasuredByOthers),
-        forward(Producer::FloatFused,   [0, 0, 0, 0, 0, 0, 0, 5, 3, 2, 3, 5], BOTH, MeasuredByOthers),
-        forward(Producer::FloatChained, [0, 0, 0, 0, 0, 0, 0, 6, 3, 3, 4, 6], BOTH, MeasuredByOthers),
-        forward(Producer::FloatLoad,    [0, 0, 0, 0, 0, 0, 0, 1, 3, 2, 1, 2], MEASURED, MeasuredByOthers),
-        forward(Producer::ToFloat,      [0, 0, 0, 0, 0, 0, 0, 3, 3, 2, 1, 3], BOTH, MeasuredByOthers),
+        forward(Producer::EarlyAlu,     [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Alu,          [2, 2, 2, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::ShiftedAlu,   [2, 2, 2, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::Reverse,      [2, 2, 2, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::BitField,     [2, 2, 2, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::Dsp,          [2, 2, 2, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::ExtendAdd,    [2, 2, 2, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::Saturating,   [3, 3, 3, 2, 2, 2, 1, 0, 2, 2, 2, 0, 2], LLVM, Documented),
+        forward(Producer::Multiply,     [4, 4, 3, 2, 2, 2, 1, 0, 2, 2, 2, 0, 2], BOTH, MeasuredByOthers),
+        forward(Producer::Load,         [2, 3, 2, 1, 2, 2, 1, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::NarrowLoad,   [3, 3, 3, 2, 2, 2, 1, 0, 2, 2, 2, 0, 2], BOTH, MeasuredByOthers),
+        forward(Producer::BaseUpdate,   [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1], BOTH, MeasuredByOthers),
+        forward(Producer::FromFloat,    [2, 2, 2, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1], MEASURED, MeasuredByOthers),
+        forward(Producer::Float,        [0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 2, 1, 3], BOTH, MeasuredByOthers),
+        forward(Producer::FloatFused,   [0, 0, 0, 0, 0, 0, 0, 0, 5, 3, 2, 3, 5], BOTH, MeasuredByOthers),
+        forward(Producer::FloatChained, [0, 0, 0, 0, 0, 0, 0, 0, 6, 3, 3, 4, 6], BOTH, MeasuredByOthers),
+        forward(Producer::FloatLoad,    [0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 2, 1, 2], MEASURED, MeasuredByOthers),
+        forward(Producer::ToFloat,      [0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 2, 1, 3], BOTH, MeasuredByOthers),
     ],
     flags: 1,
     shifted_flags: 1,

@@ -102,6 +102,8 @@ struct Exit {
     /// Instructions executed until then.
     executed: usize,
     leaves: Vec<Edge<Producer>>,
+    /// The branch is in the first slot, and the second one can take the instruction at its target.
+    open: bool,
 }
 
 /// What two blocks must know of each other: only what is near the border counts.
@@ -115,6 +117,11 @@ pub(in crate::machine) struct Border {
 const LONGEST: u32 = 8;
 
 impl Border {
+    /// Whether the first instruction of the next block can go with the branch behind `executed` instructions.
+    pub(in crate::machine) fn is_open(&self, executed: usize) -> bool {
+        self.exits.iter().any(|exit| exit.executed == executed && exit.open)
+    }
+
     /// Cycles that `next` waits for what this block leaves on its way behind `executed` instructions.
     pub(in crate::machine) fn stall(&self, executed: usize, next: &Self, forwarding: &Forwarding) -> u32 {
         let Some(exit) = self.exits.iter().find(|exit| exit.executed == executed) else { return 0 };
@@ -129,32 +136,47 @@ impl Border {
     }
 }
 
-/// Prices a block of `bytes` bytes: fills in the cycles before each instruction; returns those of all, and the border.
+/// Marks the condition of a branch whose flags were there early enough for a wrong prediction to be found early.
+pub(in crate::machine) const EARLY_FLAGS: u8 = 0x10;
+
+/// Cycles from the flags to such a branch.
+const EARLY: u32 = 3;
+
+/// Prices a block of `bytes` bytes: fills in the cycles before each instruction; returns those of all, and the border. If `joined`, the
+/// first instruction can go with the branch that led here, in a cycle that is paid for.
 pub(in crate::machine) fn schedule(
     table: &Table,
     forwarding: &Forwarding,
     instructions: &mut [Instruction],
     bytes: u32,
+    joined: bool,
 ) -> (u16, Border) {
+    let paid = u32::from(joined);
     let mut board = Scoreboard {
         table,
         forwarding,
         pending: [None; Registers::COUNT],
         cycle: 0,
-        next: 0,
-        open: None,
+        next: paid,
+        open: joined.then(|| Candidate::new(&forwarding.rules, Op::Branch { target: 0 }, true)),
         stored: None,
         float_busy: 0,
     };
     let mut border = Border::default();
     let mut written = Registers::default();
-    let mut total = 0;
+    let (mut total, mut narrow_ones) = (paid, 0);
     for index in 0..instructions.len() {
         let end = instructions.get(index + 1).map_or(bytes, |next| u32::from(next.halfwords_before) * 2);
         let this = &mut instructions[index];
-        this.cycles_before = total as u16;
+        this.cycles_before = (total - paid) as u16;
         let narrow = end - u32::from(this.halfwords_before) * 2 == 2;
+        narrow_ones += u32::from(narrow);
         total = total.max(board.issue(this.op, this.it, narrow));
+        if let Op::BranchIf { condition, target } = this.op
+            && board.has_early_flags()
+        {
+            this.op = Op::BranchIf { condition: condition | EARLY_FLAGS, target };
+        }
         if board.cycle < LONGEST {
             for (registers, unit) in operands(this.op) {
                 for register in registers.without(written).numbers() {
@@ -164,13 +186,13 @@ pub(in crate::machine) fn schedule(
         }
         written = written.and(this.op.writes());
         if Class::of(this.op).0 == Class::Branch || index + 1 == instructions.len() {
-            let leaves = board.leaves(total);
-            if !leaves.is_empty() {
-                border.exits.push(Exit { executed: index + 1, leaves });
-            }
+            // Fetch is ahead of the branch only where short instructions let it.
+            let open =
+                forwarding.rules.pairs_across_branches() && board.open.is_some_and(|open| open.is_branch()) && narrow_ones >= 2;
+            border.exits.push(Exit { executed: index + 1, leaves: board.leaves(total), open });
         }
     }
-    (total as u16, border)
+    ((total - paid) as u16, border)
 }
 
 impl Scoreboard<'_> {
@@ -196,6 +218,12 @@ impl Scoreboard<'_> {
         self.next += self.refill(op, paired);
         self.record(op, !paired, this);
         self.next
+    }
+
+    /// Whether the flags of the branch that has just issued were there early.
+    fn has_early_flags(&self) -> bool {
+        let flags = Registers::FLAGS.0.trailing_zeros() as usize;
+        self.pending[flags].is_none_or(|pending| pending.issued + EARLY <= self.cycle)
     }
 
     /// What is on its way at the end of cycle `total`.

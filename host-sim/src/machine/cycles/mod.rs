@@ -98,6 +98,8 @@ pub(super) struct RunCosts {
     pub(super) refill_flags: u32,
     /// A branch that was predicted wrongly.
     pub(super) mispredicted: u32,
+    /// The same, where the flags were there early.
+    pub(super) mispredicted_early: u32,
     /// A data access that no aligned word holds.
     pub(super) unaligned_access: u32,
     /// An instruction whose IT condition fails; where there is no such price, it costs what it costs else.
@@ -122,6 +124,7 @@ impl RunCosts {
             refill: table.cost(Class::RefillDirect, 0),
             refill_flags: table.cost(Class::RefillFlags, 0),
             mispredicted: table.cost(Class::Mispredicted, 0),
+            mispredicted_early: table.cost(Class::MispredictedEarly, 0),
             unaligned_access: table.cost(Class::UnalignedAccess, 0),
             skipped: table.rows.iter().find(|row| row.class == Class::Skipped).map(|row| row.cycles),
             exception_entry: table.cost(Class::ExceptionEntry, 0),

@@ -60,6 +60,8 @@ pub enum Consumer {
     Shifter,
     /// The adder, and all that has no line of its own.
     Alu,
+    /// The adder of an instruction that also shifts its other operand.
+    AluBesideShifter,
     /// A factor.
     Factor,
     /// The addend of a multiply-accumulate.
@@ -93,14 +95,14 @@ pub(super) fn operands(op: Op) -> [(Registers, Consumer); 4] {
     let float = |reg: u8| Registers(1 << (16 + u32::from(reg & 31)));
     match op {
         Op::AluRegister { rm, shift, amount, .. } if shift != Shift::Lsl || amount != 0 => {
-            [(register(rm), Shifter), (reads.without(register(rm)), Alu), none, none]
+            [(register(rm), Shifter), (reads.without(register(rm)), AluBesideShifter), none, none]
         }
-        Op::AddRegister { rn, rm, lsl: 1.., .. } => [(register(rm), Shifter), (register(rn), Alu), none, none],
-        Op::BitFieldInsert { rd, rn, .. } => [(register(rn), Shifter), (register(rd), Alu), none, none],
+        Op::AddRegister { rn, rm, lsl: 1.., .. } => [(register(rm), Shifter), (register(rn), AluBesideShifter), none, none],
+        Op::BitFieldInsert { rd, rn, .. } => [(register(rn), Shifter), (register(rd), AluBesideShifter), none, none],
         Op::PackHalves { rn, rm, top_bottom, .. } => {
-            [(register(rm), Shifter), (register(rn), if top_bottom { Shifter } else { Alu }), none, none]
+            [(register(rm), Shifter), (register(rn), if top_bottom { Shifter } else { AluBesideShifter }), none, none]
         }
-        Op::Extend { rn, rm, .. } if rn != 15 => [(register(rm), Shifter), (register(rn), Alu), none, none],
+        Op::Extend { rn, rm, .. } if rn != 15 => [(register(rm), Shifter), (register(rn), AluBesideShifter), none, none],
         Op::BitFieldExtract { .. } | Op::Saturate { .. } | Op::Saturate16 { .. } => [(reads, Shifter), none, none, none],
         Op::SaturatingAdd { double: true, .. } => [(reads, Shifter), none, none, none],
         Op::Unary { unary, .. } if unary != Unary::Clz => [(reads, Shifter), none, none, none],

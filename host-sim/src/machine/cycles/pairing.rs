@@ -66,6 +66,10 @@ impl Candidate {
         Self { op, narrow, units }
     }
 
+    pub(super) fn is_branch(&self) -> bool {
+        self.has(Unit::BRANCH)
+    }
+
     pub(super) fn has(&self, unit: Unit) -> bool {
         self.units.0 & unit.0 != 0
     }
@@ -110,6 +114,11 @@ impl Rules {
                 follows && first.narrow && second.narrow && !first.has(Unit::ALONE) && !is_branch(first.op)
             }
         }
+    }
+
+    /// Whether a predicted branch in the first slot goes with the first instruction at its target.
+    pub(super) fn pairs_across_branches(self) -> bool {
+        self == Self::CortexM7
     }
 
     /// Whether branches are predicted, so that they never wait for the flags.

@@ -33,9 +33,12 @@ pub(in crate::machine) fn schedule(table: &Table, pc: u32, instructions: &mut [I
         this.cycles_before = total as u16;
         let start = u32::from(this.halfwords_before) * 2;
         if let Some(prefetch) = &mut prefetch {
-            total = prefetch.execute(end, total as i32) as u32;
+            let (class, _) = Class::of(this.op);
+            let waits = index == 0 || class.multiplies() || class.computes_floats();
+            total = prefetch.execute(end, total as i32, waits) as u32;
         }
-        let cycles = cost(table, this, &before);
+        let across_words = end - start == 4 && pc.wrapping_add(start) & 2 != 0;
+        let cycles = cost(table, this, &before, across_words);
         if let (Some(prefetch), true) = (&mut prefetch, cycles > 0) {
             prefetch.executed = total as i32;
         }
@@ -46,7 +49,7 @@ pub(in crate::machine) fn schedule(table: &Table, pc: u32, instructions: &mut [I
 }
 
 /// Cycles of one instruction behind another, its instructions being at hand.
-fn cost(table: &Table, this: &Instruction, before: &Before) -> u32 {
+fn cost(table: &Table, this: &Instruction, before: &Before, across_words: bool) -> u32 {
     let op = this.op;
     let (class, words) = Class::of(op);
     let price = |class| table.cost(class, 0);
@@ -55,7 +58,8 @@ fn cost(table: &Table, this: &Instruction, before: &Before) -> u32 {
     let same_condition = |it: u8| it == 0 || it >> 4 == this.it >> 4;
     let behind_load = before.load.is_some_and(same_condition);
     let is_store = matches!(class, Class::Store | Class::FloatStore);
-    if op.is_single_load() && behind_load {
+    // A load that two words of code hold does not pipeline behind another (Arm 100166, footnote of table 3-1).
+    if op.is_single_load() && behind_load && !across_words {
         cycles -= price(Class::PipelinedLoad);
     } else if is_store && behind_load {
         cycles -= price(Class::PipelinedStore);
@@ -109,7 +113,8 @@ fn late_addend(op: Op) -> Registers {
 }
 
 /// The prefetch buffer of a three-stage pipeline: some aligned words, each asked for when there is room, and there two cycles later. A
-/// word's room is free from the cycle in which the instruction with its last halfword is decoded.
+/// word's room is free from the cycle in which the instruction with its last halfword is decoded. Only the first instruction behind a
+/// branch, multiplications and FPU instructions have been seen to wait for it.
 struct Prefetch {
     words: usize,
     /// Bytes between the start of the aligned word with the first instruction and that instruction.
@@ -128,14 +133,14 @@ impl Prefetch {
     }
 
     /// When the instruction that ends at this offset starts to execute, given when its predecessor ends.
-    fn execute(&mut self, end: u32, free: i32) -> i32 {
+    fn execute(&mut self, end: u32, free: i32, waits: bool) -> i32 {
         let last = ((self.skew + end - 1) / 4) as usize;
         while self.asked.len() <= last {
             let next = self.asked.len();
             let room = next.checked_sub(self.words).and_then(|word| self.freed.get(word)).map_or(i32::MIN, |freed| freed + 1);
             self.asked.push(room.max(self.asked[next - 1] + 1));
         }
-        let decoded = self.executed.max(self.asked[last] + 2);
+        let decoded = if waits { self.executed.max(self.asked[last] + 2) } else { self.executed };
         let used = ((self.skew + end) / 4) as usize;
         self.freed.resize(used.max(self.freed.len()), decoded);
         free.max(decoded + 1)

@@ -8,6 +8,7 @@ mod multiply;
 mod system;
 
 use super::core::{Core, Flow};
+use super::cycles::dual_issue::EARLY_FLAGS;
 use super::fault::{FaultKind, Stop};
 use super::op::{Alu, Instruction, Op, Width};
 use data::{add_with_carry, apply_shift};
@@ -145,7 +146,7 @@ impl Core {
                 return Flow::Branch;
             }
             Op::BranchIf { condition, target } => {
-                if self.condition(condition) {
+                if self.condition(condition & 15) {
                     return self.take(target);
                 }
                 self.stay(at, block_pc);
@@ -244,17 +245,19 @@ impl Core {
     #[inline(always)]
     fn stay(&mut self, at: &Instruction, block_pc: u32) {
         if self.predictor.is_some() {
-            self.check_prediction(address_of(at, block_pc), None);
+            self.check_prediction(at.op, address_of(at, block_pc), None);
         }
     }
 
-    /// Charges a branch that went another way than was foreseen.
-    pub(in crate::machine) fn check_prediction(&mut self, address: u32, taken: Option<u32>) {
-        if let Some(predictor) = &mut self.predictor
-            && !predictor.foresaw(address, taken)
-        {
-            self.cycles += u64::from(self.costs.mispredicted);
+    /// Charges a branch that went another way than was foreseen; whether it went as foreseen.
+    pub(in crate::machine) fn check_prediction(&mut self, op: Op, address: u32, taken: Option<u32>) -> bool {
+        let Some(predictor) = &mut self.predictor else { return true };
+        let foreseen = predictor.foresaw(address, taken);
+        if !foreseen {
+            let early = matches!(op, Op::BranchIf { condition, .. } if condition & EARLY_FLAGS != 0);
+            self.cycles += u64::from(if early { self.costs.mispredicted_early } else { self.costs.mispredicted });
         }
+        foreseen
     }
 
     /// Writes the stack pointer, unless that passes its limit.

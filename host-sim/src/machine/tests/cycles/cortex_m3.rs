@@ -26,7 +26,7 @@ pub(super) const CASES: &[Case] = &[
     case(("ldm r4, {r0-r3}; stm r4, {r0-r3}", &[0xE894, 0x000F, 0xE884, 0x000F]), 10),
     case(("ldrex r0, [r4]; strex r0, r1, [r4]", &[0xE854, 0x0F00, 0xE844, 0x1000]), 4),
     case(("ldr.w r0, [r4, #1]", &[0xF8D4, 0x0001]), 3),
-    case(("nop; movw r0, #1; movw r0, #1; movw r0, #1", &[0xBF00, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001]), 5),
+    case(("nop; mul r5, r2, r3; mul r5, r2, r3; mul r5, r2, r3", &[0xBF00, 0xFB02, 0xF503, 0xFB02, 0xF503, 0xFB02, 0xF503]), 5),
     // Branches, as for the M4.
     case(("b .+4; nop", &[0xE000, 0xBF00]), 2),
     case(("cmp r0, r0; beq .+4; nop", &[0x4280, 0xD000, 0xBF00]), 3),

@@ -12,7 +12,8 @@ pub(super) const CASES: &[Case] = &[
     // DDI0337I, 3.3.3: loads pipeline behind loads, two cycles for the first.
     case(("ldr r0, [r4]", &[0x6820]), 2),
     case(("ldr r0, [r4]; ldrb r1, [r4]; ldrsh r2, [r4, #2]!", &[0x6820, 0x7821, 0xF934, 0x2F02]), 4),
-    case(("vldr s0, [r4]; ldr r0, [r4]; vldr s1, [r4]", &[0xED94, 0x0A00, 0x6820, 0xEDD4, 0x0A00]), 4),
+    case(("vldr s0, [r4]; ldr r0, [r4]; nop.n; nop.n; ldr.n r0, [r4]; ldr.w r0, [r4]", &[0xED94, 0x0A00, 0x6820, 0xBF00, 0xBF00, 0x6820, 0xF8D4, 0x0000]), 7),
+    case(("vldr s0, [r4]; ldr r0, [r4]; vldr s1, [r4]", &[0xED94, 0x0A00, 0x6820, 0xEDD4, 0x0A00]), 5),
     case(("ldr r0, [pc, #0]; ldr r0, [r4]", &[0x4800, 0x6820]), 3),
     // jnk0le: a NOP behind a load is free, a load behind a store waits a cycle, a register-offset store takes two.
     case(("ldr r0, [r4]; nop; ldr r0, [r4]", &[0x6820, 0xBF00, 0x6820]), 4),
@@ -40,10 +41,12 @@ pub(super) const CASES: &[Case] = &[
     case(("tbb [pc, r0]; .hword 0x0101", &[0xE8DF, 0xF000, 0x0101]), 6),
     case(("bl .+8; b .+10; nop; push {lr}; pop {pc}; nop", &[0xF000, 0xF802, 0xE003, 0xBF00, 0xB500, 0xBD00, 0xBF00]), 12),
     case(("add.w r0, pc, #9; str r0, [r4]; nop; ldr.w pc, [r4]", &[0xF20F, 0x0009, 0x6020, 0xBF00, 0xF8D4, 0xF000]), 8),
-    // The prefetch buffer holds three words: 32-bit instructions across words run it dry from the third on, every other cycle.
-    case(("nop; movw r0, #1; movw r0, #1", &[0xBF00, 0xF240, 0x0001, 0xF240, 0x0001]), 3),
-    case(("nop; movw r0, #1; movw r0, #1; movw r0, #1", &[0xBF00, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001]), 5),
-    case(("nop; movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1", &[0xBF00, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001]), 8),
+    // The prefetch buffer holds three words: 32-bit instructions across words run it dry from the third on, every other cycle;
+    // multiplications wait for it, plain instructions do not.
+    case(("nop; mul r5, r2, r3; mul r5, r2, r3", &[0xBF00, 0xFB02, 0xF503, 0xFB02, 0xF503]), 3),
+    case(("nop; mul r5, r2, r3; mul r5, r2, r3; mul r5, r2, r3", &[0xBF00, 0xFB02, 0xF503, 0xFB02, 0xF503, 0xFB02, 0xF503]), 5),
+    case(("nop; mul r5, r2, r3; mul r5, r2, r3; mul r5, r2, r3; mul r5, r2, r3; mul r5, r2, r3", &[0xBF00, 0xFB02, 0xF503, 0xFB02, 0xF503, 0xFB02, 0xF503, 0xFB02, 0xF503, 0xFB02, 0xF503]), 8),
+    case(("nop; movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1", &[0xBF00, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001]), 6),
     case(("movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1; movw r0, #1", &[0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001, 0xF240, 0x0001]), 6),
     case(("b .+6; nop; nop; movw r0, #1", &[0xE001, 0xBF00, 0xBF00, 0xF240, 0x0001]), 4),
     // Division: 2 to 12 by the bits of the quotient.

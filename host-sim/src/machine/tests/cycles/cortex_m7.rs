@@ -56,6 +56,10 @@ pub(super) const CASES: &[Case] = &[
     case(("ldrex r0, [r4]; strex r0, r1, [r4]", &[0xE854, 0x0F00, 0xE844, 0x1000]), 2),
     // Branches: one that goes elsewhere than foreseen costs 8 cycles; unknown ones are foreseen as not taken. A loop of 10: the first turn with MOVS, unknown; eight known; the last goes elsewhere.
     case(("movs r0, #10; subs r0, #1; bne .-2", &[0x200A, 0x3801, 0xD1FD]), 27),
+    // A predicted branch in front goes with the instruction at its target, so that every other turn of three takes one cycle instead of two.
+    case(("movs r0, #10; subs r0, #1; mov r5, r3; bne .-4", &[0x200A, 0x3801, 0x461D, 0xD1FC]), 32),
+    // Flags three cycles before the branch make it 6.
+    case(("cmp r0, r0; nop.w; nop.w; nop.w; nop.w; nop.w; beq .+4; nop", &[0x4280, 0xF3AF, 0x8000, 0xF3AF, 0x8000, 0xF3AF, 0x8000, 0xF3AF, 0x8000, 0xF3AF, 0x8000, 0xD000, 0xBF00]), 10),
     case(("cmp r0, r0; bne .+4; nop", &[0x4280, 0xD100, 0xBF00]), 2),
     case(("cmp r0, r0; beq .+4; nop", &[0x4280, 0xD000, 0xBF00]), 9),
     case(("bl .+4", &[0xF000, 0xF800]), 9),
