@@ -3,13 +3,39 @@
 use crate::commands::host_sim;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// A connected debugger, and the simulator that it controls.
 #[derive(Debug)]
 pub struct Debugger {
     simulator: Child,
-    stream: TcpStream,
+    connection: Connection,
+}
+
+#[derive(Debug)]
+enum Connection {
+    Stream(TcpStream),
+    Pipes(ChildStdin, ChildStdout),
+}
+
+impl Connection {
+    fn write(&mut self, bytes: &[u8]) {
+        let written = match self {
+            Self::Stream(stream) => stream.write_all(bytes),
+            Self::Pipes(input, _) => input.write_all(bytes).and_then(|()| input.flush()),
+        };
+        written.expect("the simulator listens");
+    }
+
+    fn next(&mut self) -> u8 {
+        let mut byte = [0];
+        let read = match self {
+            Self::Stream(stream) => stream.read_exact(&mut byte),
+            Self::Pipes(_, output) => output.read_exact(&mut byte),
+        };
+        read.expect("the simulator answers");
+        byte[0]
+    }
 }
 
 /// A failed test leaves no simulator behind.
@@ -34,7 +60,19 @@ impl Debugger {
         BufReader::with_capacity(1, stderr).read_line(&mut line).expect("the simulator says where it listens");
         let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|port| port.parse().ok());
         let stream = TcpStream::connect(("127.0.0.1", port.unwrap_or_else(|| panic!("{line}")))).expect("it listens there");
-        Self { simulator, stream }
+        Self { simulator, connection: Connection::Stream(stream) }
+    }
+
+    /// Starts `host-sim gdb --stdio` with these arguments.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_on_pipes(arguments: &[&str]) -> Self {
+        let mut command = host_sim(&["gdb", "--stdio"]);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut simulator = command.spawn().expect("the simulator starts");
+        let (input, output) = (simulator.stdin.take().expect("a pipe"), simulator.stdout.take().expect("a pipe"));
+        Self { simulator, connection: Connection::Pipes(input, output) }
     }
 
     /// Sends a packet and does not wait for its answer.
@@ -43,7 +81,7 @@ impl Debugger {
     /// The connection is broken.
     pub fn send(&mut self, packet: &str) {
         let sum = packet.bytes().fold(0_u8, u8::wrapping_add);
-        self.stream.write_all(format!("${packet}#{sum:02x}").as_bytes()).expect("the simulator listens");
+        self.connection.write(format!("${packet}#{sum:02x}").as_bytes());
     }
 
     /// Presses Ctrl-C.
@@ -51,7 +89,7 @@ impl Debugger {
     /// # Panics
     /// The connection is broken.
     pub fn interrupt(&mut self) {
-        self.stream.write_all(&[3]).expect("the simulator listens");
+        self.connection.write(&[3]);
     }
 
     /// Waits for a packet, and acknowledges it.
@@ -59,11 +97,7 @@ impl Debugger {
     /// # Panics
     /// None comes, or its sum is wrong.
     pub fn receive(&mut self) -> String {
-        let mut next = || {
-            let mut byte = [0];
-            self.stream.read_exact(&mut byte).expect("the simulator answers");
-            byte[0]
-        };
+        let mut next = || self.connection.next();
         while next() != b'$' {} // acknowledgements
         let mut packet = Vec::new();
         loop {
@@ -75,7 +109,7 @@ impl Debugger {
         let sum = packet.iter().copied().fold(0_u8, u8::wrapping_add);
         let told = String::from_utf8_lossy(&[next(), next()]).into_owned();
         assert_eq!(told, format!("{sum:02x}"));
-        self.stream.write_all(b"+").expect("the simulator listens");
+        self.connection.write(b"+");
         expand(&String::from_utf8_lossy(&packet))
     }
 
@@ -109,7 +143,9 @@ impl Debugger {
     /// # Panics
     /// See there.
     pub fn hang_up(self) -> (Option<i32>, String, String) {
-        self.stream.shutdown(std::net::Shutdown::Both).expect("the connection is there");
+        if let Connection::Stream(stream) = &self.connection {
+            stream.shutdown(std::net::Shutdown::Both).expect("the connection is there");
+        }
         self.finish()
     }
 
@@ -120,7 +156,9 @@ impl Debugger {
     pub fn finish(mut self) -> (Option<i32>, String, String) {
         let code = self.simulator.wait().expect("the simulator ends").code();
         let (mut out, mut err) = (String::new(), String::new());
-        self.simulator.stdout.take().expect("stdout is a pipe").read_to_string(&mut out).expect("UTF-8");
+        if let Some(mut pipe) = self.simulator.stdout.take() {
+            pipe.read_to_string(&mut out).expect("UTF-8");
+        }
         self.simulator.stderr.take().expect("stderr is a pipe").read_to_string(&mut err).expect("UTF-8");
         (code, out, err)
     }

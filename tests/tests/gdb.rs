@@ -28,9 +28,13 @@ const ENDLESS: [u16; 1] = [0xe7fe];
 const WRITER: [u16; 8] = [0x2003, 0x4901, 0xbeab, 0xe7fe, 0x0050, 0x0000, 0x0000, 0x0000];
 
 fn debug(code: &[u16]) -> (Scene, Debugger) {
+    debug_on(code, &[])
+}
+
+fn debug_on(code: &[u16], options: &[&str]) -> (Scene, Debugger) {
     let scene = Scene::default();
     let image = scene.write("guest.elf", &guest(code, true));
-    let debugger = Debugger::start(&[&image]);
+    let debugger = Debugger::start(&[options, &[&image]].concat());
     (scene, debugger)
 }
 
@@ -67,24 +71,41 @@ fn a_step_executes_one_instruction_and_a_range_step_leaves_its_range() {
 }
 
 #[test]
-fn breakpoints_and_steps_cost_no_cycles() {
-    let (_scene, mut debugger) = debug(&COUNTER);
-    debugger.ask("Z1,52,2");
-    debugger.ask("c");
-    let undisturbed = debugger.monitor("cycles");
-    debugger.monitor("reset");
-    debugger.ask("Z0,4c,2");
-    for _ in 0..5 {
+fn breakpoints_steps_and_watchpoints_cost_no_cycles_on_any_core_and_memory() {
+    let targets = [
+        ["--core", "cortex-m4", "--memory", "zero-wait"],
+        ["--core", "cortex-m0plus", "--memory", "rp2040"],
+        ["--core", "cortex-m3", "--memory", "stm32l4r5"],
+        ["--core", "cortex-m4", "--memory", "stm32f405"],
+        ["--core", "cortex-m7", "--memory", "stm32h743"],
+        ["--core", "cortex-m33", "--memory", "rp2350"],
+    ];
+    for target in targets {
+        let (_scene, mut debugger) = debug_on(&COUNTER, &target);
+        debugger.ask("Z1,52,2");
         debugger.ask("c");
-        debugger.ask("s");
+        let undisturbed = debugger.monitor("cycles");
+        debugger.monitor("reset");
+        debugger.ask("Z0,4c,2");
+        for _ in 0..5 {
+            debugger.ask("c");
+            debugger.ask("s");
+        }
+        debugger.ask("c");
+        assert_eq!(debugger.register(15), 0x52);
+        assert_eq!(debugger.monitor("cycles"), undisturbed, "breakpoints and steps, {target:?}");
+        debugger.monitor("reset");
+        debugger.ask("z0,4c,2");
+        debugger.ask("Z4,20000000,4");
+        (0..10).for_each(|_| assert!(debugger.ask("c").contains("awatch")));
+        debugger.ask("c");
+        assert_eq!(debugger.register(15), 0x52);
+        assert_eq!(debugger.monitor("cycles"), undisturbed, "watchpoints, {target:?}");
+        // Four instructions, then five rounds of five.
+        let line = undisturbed.lines().nth(2).expect("a title and four rows");
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["instructions", "29", "+29"]);
+        assert!(debugger.monitor("cycles").contains("+0"), "nothing ran since");
     }
-    debugger.ask("c");
-    assert_eq!(debugger.register(15), 0x52);
-    assert_eq!(debugger.monitor("cycles"), undisturbed);
-    // Four instructions, then five rounds of five.
-    let line = undisturbed.lines().nth(2).expect("a title and four rows");
-    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["instructions", "29", "+29"]);
-    assert!(debugger.monitor("cycles").contains("+0"), "nothing ran since");
 }
 
 #[test]
@@ -116,20 +137,6 @@ fn a_watchpoint_beside_the_accesses_stops_nothing() {
 }
 
 #[test]
-fn watchpoints_cost_no_cycles() {
-    let (_scene, mut debugger) = debug(&COUNTER);
-    debugger.ask("Z1,52,2");
-    debugger.ask("c");
-    let undisturbed = debugger.monitor("cycles");
-    debugger.monitor("reset");
-    debugger.ask("Z4,20000000,4");
-    (0..10).for_each(|_| assert!(debugger.ask("c").contains("awatch")));
-    debugger.ask("c");
-    assert_eq!(debugger.register(15), 0x52);
-    assert_eq!(debugger.monitor("cycles"), undisturbed);
-}
-
-#[test]
 fn memory_and_registers_are_written_and_read_back() {
     let (_scene, mut debugger) = debug(&COUNTER);
     assert_eq!(debugger.ask("M20000010,4:78563412"), "OK");
@@ -150,11 +157,25 @@ fn memory_and_registers_are_written_and_read_back() {
 }
 
 #[test]
-fn the_description_names_what_a_cortex_m_has() {
+fn system_registers_are_read_and_written_as_memory() {
     let (_scene, mut debugger) = debug(&COUNTER);
-    let description = debugger.ask("qXfer:features:read:target.xml:0,4000");
-    for name in ["arm.m-profile", "xpsr", "msp", "basepri", "control", "d15", "fpscr"] {
-        assert!(description.contains(name), "{name}: {description}");
+    assert_eq!(debugger.ask("me000ed00,4"), "41c20f41", "CPUID of a Cortex-M4");
+    assert_eq!(debugger.ask("me000ed02,2"), "0f41");
+    assert_eq!(debugger.ask("Me000ed08,4:00010000"), "OK"); // VTOR
+    assert_eq!(debugger.ask("me000ed08,4"), "00010000");
+    assert!(debugger.ask("Me000ed09,1:00").starts_with('E'), "whole words only");
+}
+
+#[test]
+fn the_description_names_what_the_core_has() {
+    for (core, has_float) in [("cortex-m4", true), ("cortex-m4-nofpu", false), ("cortex-m0plus", false)] {
+        let (_scene, mut debugger) = debug_on(&COUNTER, &["--core", core]);
+        let description = debugger.ask("qXfer:features:read:target.xml:0,4000");
+        for name in ["arm.m-profile", "xpsr", "msp", "basepri", "control"] {
+            assert!(description.contains(name), "{name}: {description}");
+        }
+        assert_eq!(description.contains("d15") && description.contains("fpscr"), has_float, "{core}");
+        assert_eq!(debugger.ask("g").len(), 8 * if has_float { 56 } else { 23 }, "{core}");
     }
 }
 
@@ -226,6 +247,20 @@ fn monitor_tells_of_faults_and_of_its_commands() {
     assert!(told.contains("guilty"), "{told}");
     assert!(debugger.monitor("help").contains("monitor cycles"));
     assert!(debugger.monitor("dance").contains("no command dance"));
+}
+
+#[test]
+fn a_debugger_on_pipes_has_stdout_for_itself() {
+    let scene = Scene::default();
+    let image = scene.write("guest.elf", &guest(&WRITER, true));
+    let mut debugger = Debugger::start_on_pipes(&[&image]);
+    assert_eq!(debugger.register(15), 0x40);
+    debugger.send("c");
+    debugger.interrupt();
+    assert_eq!(debugger.receive(), "S02");
+    debugger.send("k");
+    let (code, _, stderr) = debugger.finish();
+    assert_eq!((code, stderr.len()), (Some(0), 1), "the guest's character is on stderr");
 }
 
 #[test]

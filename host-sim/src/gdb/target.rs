@@ -233,11 +233,21 @@ impl SingleThreadBase for Debuggee<'_> {
         if self.board.machine.read_bytes(start, data).is_ok() {
             return Ok(data.len());
         }
-        // Up to the end of the memory, where GDB reads beyond it.
+        let mut word = None;
+        // Up to the end of the memory, where GDB reads beyond it; system registers are there too.
         let mut count = 0;
         for (byte, address) in data.iter_mut().zip(start..=u32::MAX) {
-            if self.board.machine.read_bytes(address, std::slice::from_mut(byte)).is_err() {
-                break;
+            let machine = &mut self.board.machine;
+            if machine.read_bytes(address, std::slice::from_mut(byte)).is_err() {
+                // One access for the four bytes of a word: a register may change by being read.
+                let lane = address as usize % 4;
+                if lane == 0 || word.is_none() {
+                    word = machine.read_system_register(address & !3).map(u32::to_le_bytes);
+                }
+                match word {
+                    Some(bytes) => *byte = bytes[lane],
+                    None => break,
+                }
             }
             count += 1;
         }
@@ -245,7 +255,13 @@ impl SingleThreadBase for Debuggee<'_> {
     }
 
     fn write_addrs(&mut self, start: u32, data: &[u8]) -> TargetResult<(), Self> {
-        self.board.machine.write_bytes(start, data).map_err(|_| TargetError::NonFatal)
+        let machine = &mut self.board.machine;
+        if machine.write_bytes(start, data).is_ok() {
+            return Ok(());
+        }
+        let Ok(bytes) = data.try_into() else { return Err(TargetError::NonFatal) };
+        let written = start.is_multiple_of(4).then(|| machine.write_system_register(start, u32::from_le_bytes(bytes)));
+        written.flatten().ok_or(TargetError::NonFatal)
     }
 
     fn support_resume(&mut self) -> Option<SingleThreadResumeOps<'_, Self>> {

@@ -1,4 +1,4 @@
-//! The special registers for a debugger, which may touch them at any privilege.
+//! Special and system registers for a debugger, which may touch them at any privilege.
 
 use super::Machine;
 
@@ -44,5 +44,18 @@ impl Machine {
         core.other_sp = other & !3;
         (core.primask, core.basepri, core.faultmask) = (primask, basepri, faultmask);
         core.attention_at = 0;
+    }
+
+    /// The word of system registers at a multiple of 4, with the effects that a load of the guest's would have; none outside the
+    /// private peripheral bus.
+    pub fn read_system_register(&mut self, address: u32) -> Option<u32> {
+        let now = self.core.now(0);
+        self.core.read_system_register(address, now)
+    }
+
+    /// Writes such a word as a store of the guest's would; none outside the private peripheral bus.
+    pub fn write_system_register(&mut self, address: u32, value: u32) -> Option<()> {
+        let now = self.core.now(0);
+        self.core.write_system_register(address, 4, value, now)
     }
 }
