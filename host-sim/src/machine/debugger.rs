@@ -1,6 +1,7 @@
 //! Breakpoints and watchpoints. They change nothing in the guest: not its memory, not its cycles.
 
-use super::{ExceptionEvent, Machine, Observe, Retired, Stop};
+use super::run_loop::Observe;
+use super::{ExceptionEvent, Machine, Retired, Stop};
 use std::collections::BTreeMap;
 
 /// Which accesses a watchpoint is for.
