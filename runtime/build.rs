@@ -9,7 +9,9 @@ fn main() {
     // An option of the chip there, which no triple tells; Armv7E-M always has it.
     let dsp = target.starts_with("thumbv7em") || armv8m && env::var_os("CARGO_FEATURE_DSP").is_some();
     let vfp = target.starts_with("thumb") && target.ends_with("hf");
-    for (name, set) in [("armv8m", armv8m), ("dsp", dsp), ("vfp", vfp)] {
+    let scalar = target.starts_with("thumb") && !dsp;
+    let armv6m = target.starts_with("thumbv6m");
+    for (name, set) in [("armv6m", armv6m), ("armv8m", armv8m), ("dsp", dsp), ("scalar", scalar), ("vfp", vfp)] {
         println!("cargo::rustc-check-cfg=cfg({name})");
         if set {
             println!("cargo::rustc-cfg={name}");

@@ -6,6 +6,7 @@ use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pack, packed_bytes};
 use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
 use fathom::kernels::int8::{self, group_sums_portable};
 use fathom::kernels::quantise::quantise;
+use fathom::kernels::scalar;
 use half::f16;
 use proptest::prelude::*;
 
@@ -64,15 +65,20 @@ proptest! {
     fn group_sums_follow_their_definition_for_any_halfwords(
         pairs in 1..=GROUP_ROWS / 2,
         quads in 1..=EXACT_COLUMNS / 4,
+        offset in 0..2usize, // in halfwords: aligned to words or not
         seed in any::<u64>(),
     ) {
         let columns = 4 * quads;
         let mut state = seed | 1;
         let mut next = || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; state };
-        let weights: Vec<i16> = (0..pairs * columns).map(|_| next() as i16).collect();
-        let input: Vec<i16> = (0..columns).map(|_| (next() % 255) as i16 - 127).collect();
+        let weights: Vec<i16> = (0..pairs * columns + offset).map(|_| next() as i16).collect();
+        let input: Vec<i16> = (0..columns + offset).map(|_| (next() % 255) as i16 - 127).collect();
+        let (weights, input) = (&weights[offset..], &input[offset..]);
         let mut sums = [[7; GROUP_ROWS]];
-        group_sums_portable(&weights, pairs, &input, columns, columns, &mut sums);
+        let mut scalar_sums = sums;
+        group_sums_portable(weights, pairs, input, columns, columns, &mut sums);
+        scalar::group_sums(weights, pairs, input, columns, columns, &mut scalar_sums);
+        prop_assert_eq!(&sums[0][..2 * pairs], &scalar_sums[0][..2 * pairs]);
         for pair in 0..pairs {
             let (mut p, mut q) = (0i64, 0i64);
             for (column, x) in input.iter().enumerate() {

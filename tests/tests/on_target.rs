@@ -1,6 +1,7 @@
 //! The firmware image gives the same text and depths on our machine, under QEMU and in the host's runtime; and refuses what it must.
 
 mod every_target;
+mod faults;
 
 use fathom::format::record::Request;
 use fathom::format::{Cache, Element, Header, Mlp, Norm, Policy, Position};

@@ -63,12 +63,14 @@ pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: 
     }
 }
 
-/// Adds the sums of one group over one piece of columns: [`group_sums_portable`] or its fast twin, chosen at compile time.
+/// Adds the sums of one group over one piece of columns: [`group_sums_portable`] or a fast twin, chosen at compile time.
 #[inline(always)]
 pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
     #[cfg(all(dsp, not(feature = "portable")))]
     super::dsp::group_sums(weights, pairs, input, stride, columns, sums);
-    #[cfg(not(all(dsp, not(feature = "portable"))))]
+    #[cfg(all(scalar, not(feature = "portable")))]
+    super::scalar::group_sums(weights, pairs, input, stride, columns, sums);
+    #[cfg(any(not(any(dsp, scalar)), feature = "portable"))]
     group_sums_portable(weights, pairs, input, stride, columns, sums);
 }
 

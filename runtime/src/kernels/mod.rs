@@ -3,14 +3,15 @@
 //! * [`quantise`]: f32 activations to int8 range;
 //! * [`int8`]: matrix times tile, row-pair packed int8 weights;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
-//! * `dsp`, `vfp`: the fast twins of the two, for cores with the DSP extension and with an FPU, chosen by the target triple (see
-//!   `build.rs`) unless feature `portable` is set.
+//! * `dsp` and [`scalar`]: fast twins of the first, for cores with the DSP extension and for smaller ones; `vfp`: that of the second,
+//!   for cores with an FPU. The target triple chooses (see `build.rs`), unless feature `portable` is set.
 
 #[cfg(dsp)]
 pub mod dsp;
 pub mod half_float;
 pub mod int8;
 pub mod quantise;
+pub mod scalar;
 #[cfg(vfp)]
 pub mod vfp;
 

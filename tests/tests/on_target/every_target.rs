@@ -4,8 +4,10 @@ use super::{headers, request};
 use fathom::Plan;
 use fathom::format::Shape;
 use fathom::format::record::Request;
+use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, End, Event};
 use fathom_host_sim::image::Image;
+use fathom_host_sim::machine::cores::Architecture;
 use fathom_tests::answers::{on_host, on_machine, under_qemu};
 use fathom_tests::models::random_blob;
 use fathom_tests::qemu;
@@ -32,6 +34,31 @@ fn every_target_answers_as_the_host_does_on_our_machine_and_under_qemu() {
         }
     }
     assert_eq!(compared, 5 * TARGETS.len() - 2, "only the largest model is too large, and for the two smallest boards");
+}
+
+#[test]
+fn every_target_counts_the_cycles_that_its_core_takes() {
+    // Armv6-M counts them with a timer of 24 bits: this takes more than that.
+    let header = headers().swap_remove(3);
+    let model = random_blob(&header, 22);
+    for target in TARGETS {
+        let image = Image::read(&target.image()).unwrap();
+        let mut board = Board::with_core(target.core, &image, model.bytes()).unwrap();
+        let mut collector = Collector::default();
+        let input = qemu::frame(&Request { tokens: 9, ..request(b"abcabk") });
+        let end = board.run(&image, &input, 5_000_000_000, &mut |event| {
+            if let Event::Channel(1, bytes) = event {
+                collector.receive(bytes, |_, _| ()).unwrap();
+            }
+        });
+        assert!(matches!(end, Ok(End::Exit(0))), "{target:?}: {end:?}");
+        let answer = collector.answer;
+        let counted = answer.boot_cycles + answer.prefill_cycles + answer.tokens.iter().map(|token| token.cycles).sum::<u64>();
+        let modelled = board.machine.cycles();
+        assert!(target.core.architecture > Architecture::V6M || modelled > 2 << 24, "{target:?}: {modelled} cycles");
+        // The rest is start-up, the end, and the sending of records.
+        assert!((modelled / 100 * 97..modelled).contains(&counted), "{target:?}: {counted} of {modelled} cycles");
+    }
 }
 
 #[test]

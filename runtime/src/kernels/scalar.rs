@@ -1,0 +1,60 @@
+//! The int8 twin for cores that have neither vectors nor the DSP extension: it keeps its sums in registers, where
+//! [`group_sums_portable`] unpacks into memory for a compiler that vectorises.
+
+use super::int8::{GroupSums, group_sums_portable};
+
+/// Pairs of rows that are summed in one pass over the columns: as many as the registers hold. Armv6-M computes in eight.
+const TOGETHER: usize = if cfg!(armv6m) { 1 } else { 3 };
+
+/// Twin of [`group_sums_portable`], bit-equal.
+pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
+    // A word holds two columns. In a blob and in an arena everything is aligned to words.
+    let words = bytemuck::try_cast_slice::<i16, u32>(&weights[..pairs * columns]);
+    for (token, sums) in sums.iter_mut().enumerate() {
+        let row = &input[token * stride..][..columns];
+        match (words, bytemuck::try_cast_slice::<i16, u32>(row)) {
+            (Ok(words), Ok(row)) => match pairs {
+                1 => group::<1>(words, row, sums),
+                2 => group::<2>(words, row, sums),
+                _ => group::<3>(words, row, sums),
+            },
+            _ => group_sums_portable(weights, pairs, row, stride, columns, core::slice::from_mut(sums)),
+        }
+    }
+}
+
+/// A group of `ALL` pairs of rows.
+fn group<const ALL: usize>(weights: &[u32], input: &[u32], sums: &mut GroupSums) {
+    let weights = weights.as_chunks::<ALL>().0;
+    if TOGETHER >= ALL {
+        pass::<ALL, ALL, 0>(weights, input, sums);
+    } else {
+        pass::<ALL, 1, 0>(weights, input, sums);
+        if ALL > 1 {
+            pass::<ALL, 1, 1>(weights, input, sums);
+        }
+        if ALL > 2 {
+            pass::<ALL, 1, 2>(weights, input, sums);
+        }
+    }
+}
+
+/// Adds the sums of `PAIRS` pairs of the group's `ALL`, from pair `FIRST` on.
+#[inline(never)] // its sums shall have the registers to themselves
+fn pass<const ALL: usize, const PAIRS: usize, const FIRST: usize>(weights: &[[u32; ALL]], input: &[u32], sums: &mut GroupSums) {
+    let (mut p, mut q) = ([0i32; PAIRS], [0i32; PAIRS]);
+    for (words, x) in weights.iter().zip(input) {
+        let (x0, x1) = (i32::from(*x as i16), *x as i32 >> 16);
+        for ((p, q), h) in p.iter_mut().zip(&mut q).zip(&words[FIRST.min(ALL - 1)..]) {
+            let (h0, h1) = (i32::from(*h as i16), *h as i32 >> 16);
+            *p = p.wrapping_add(h0 * x0).wrapping_add(h1 * x1);
+            *q = q.wrapping_add(i32::from(h0 as i8) * x0).wrapping_add(i32::from(h1 as i8) * x1);
+        }
+    }
+    for (sums, (p, q)) in sums.chunks_exact_mut(2).skip(FIRST).zip(p.iter().zip(&q)) {
+        if let [a, b] = sums {
+            *a = a.wrapping_add(p.wrapping_sub(*q) >> 8);
+            *b = b.wrapping_add(*q);
+        }
+    }
+}
