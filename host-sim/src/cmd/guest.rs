@@ -19,26 +19,30 @@ const LIMIT: u8 = 124;
 /// Exit code when the guest ended in another way than by exiting.
 const STOPPED: u8 = 1;
 
+/// Where these options stand in a help.
+const MAP: &str = "Memory map";
+const SURROUNDINGS: &str = "What the guest finds";
+
 /// Options of a guest's board.
 #[derive(clap::Args, Clone, Debug)]
 pub struct GuestOptions {
     /// Flash, instead of what fits the image; may be repeated
-    #[arg(long, value_name = "BASE:SIZE", help_heading = "Memory map")]
+    #[arg(long, value_name = "BASE:SIZE", help_heading = MAP)]
     pub flash: Vec<Extent>,
     /// RAM, instead of 1 MiB at 0x20000000 and what else the image needs; may be repeated
-    #[arg(long, value_name = "BASE:SIZE", help_heading = "Memory map")]
+    #[arg(long, value_name = "BASE:SIZE", help_heading = MAP)]
     pub ram: Vec<Extent>,
     /// Where the vector table lies [default: at a symbol such as __vector_table, or where the image begins]
-    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, help_heading = "Memory map")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, help_heading = MAP)]
     pub vector_table: Option<u32>,
     /// Let the guest read and write files below this folder; without it, none
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = SURROUNDINGS)]
     pub sandbox: Option<PathBuf>,
     /// The date at reset that the guest sees, in seconds since 1970
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = SURROUNDINGS)]
     pub time: u32,
     /// Write an RTT up channel to a file; may be repeated. Channel 0 goes to standard output
-    #[arg(long, value_name = "N=FILE", value_parser = parse_channel)]
+    #[arg(long, value_name = "N=FILE", value_parser = parse_channel, help_heading = SURROUNDINGS)]
     pub rtt_channel: Vec<(u32, PathBuf)>,
     /// Stop the guest after this many cycles
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]

@@ -10,21 +10,22 @@ use std::path::Path;
 
 /// Clock where neither the user nor the memory profile says one.
 const DEFAULT_CLOCK: u64 = 64_000_000;
+/// Where these options stand in a help.
+const MODELLED: &str = "What is modelled";
 
 /// Options shared by the subcommands.
 #[derive(clap::Args, Clone, Debug)]
-#[command(next_help_heading = "What is modelled")]
 pub struct TargetOptions {
     /// The core: cortex-m0plus, cortex-m0plus-mul32, cortex-m3, cortex-m4, cortex-m4-nofpu, cortex-m7 or cortex-m33
     /// [default: the memory profile's, or the smallest for which the image was built]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = MODELLED)]
     pub core: Option<String>,
     /// The memory system: zero-wait, nrf52840, stm32f405, stm32l4r5, stm32l4r5-20mhz, stm32l4r5-24mhz, stm32h743, rp2040, rp2350, or a
     /// TOML file
-    #[arg(long, value_name = "NAME|FILE", default_value = "zero-wait")]
+    #[arg(long, value_name = "NAME|FILE", default_value = "zero-wait", help_heading = MODELLED)]
     pub memory: String,
     /// Clock, such as 64MHz [default: that of the memory profile, else 64MHz]
-    #[arg(long, value_parser = parse_clock)]
+    #[arg(long, value_parser = parse_clock, help_heading = MODELLED)]
     pub clock: Option<u64>,
 }
 
