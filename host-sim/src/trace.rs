@@ -89,17 +89,24 @@ impl<W: Write> Trace<W> {
         let state = State::of(machine);
         let changes = state.changes(&self.state);
         self.state = state;
-        // Exceptions are entered before an instruction, and returned from in one.
-        let entered = |event: &&ExceptionEvent| step.retired.first().is_none_or(|retired| event.began <= retired.began);
-        let (before, behind): (Vec<_>, Vec<_>) = step.exceptions.iter().partition(entered);
-        for event in before {
-            self.exception(event)?;
+        // A step is at most one instruction. Before it an exception may be entered; in it one may be returned from, straight into the next;
+        // behind it one may be entered again.
+        let first = step.retired.first();
+        let is_behind = |event: &ExceptionEvent| !event.entered || first.is_some_and(|retired| event.began >= retired.began);
+        let behind = step.exceptions.iter().position(is_behind).unwrap_or(step.exceptions.len());
+        for event in &step.exceptions[..behind] {
+            self.exception(event, event.began)?;
         }
-        for retired in &step.retired {
+        let mut end = None;
+        if let Some(retired) = first {
             self.line(machine, retired.began, retired.address, &changes)?;
+            end = Some(retired.began + u64::from(retired.cycles));
         }
-        for event in behind {
-            self.exception(event)?;
+        for event in &step.exceptions[behind..] {
+            // What happens within an instruction is counted from its end.
+            let began = end.filter(|_| !step.exceptions[behind].entered).unwrap_or(event.began);
+            self.exception(event, began)?;
+            end = Some(began + u64::from(event.cycles));
         }
         if let Stop::Breakpoint { .. } = stop {
             self.line(machine, machine.cycles(), machine.register(15), "")?;
@@ -126,8 +133,8 @@ impl<W: Write> Trace<W> {
         Ok(())
     }
 
-    fn exception(&mut self, event: &ExceptionEvent) -> io::Result<()> {
-        let ExceptionEvent { number, entered, address, began, .. } = *event;
+    fn exception(&mut self, event: &ExceptionEvent, began: u64) -> io::Result<()> {
+        let ExceptionEvent { number, entered, address, .. } = *event;
         let (verb, place) = (if entered { "entered at" } else { "returns to" }, self.image.place(address));
         writeln!(self.out, "{began:>12}  {address:08x}  exception {number} {verb} {place}")
     }

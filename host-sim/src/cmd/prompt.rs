@@ -16,33 +16,35 @@ use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 
+/// Where these options stand in a help.
+const ASKED: &str = "What the firmware is asked";
+
 /// Options of a request to the firmware.
 #[derive(clap::Args, Clone, Debug)]
-#[command(next_help_heading = "What the firmware is asked")]
 pub struct PromptOptions {
     /// The model [default: firmware/models/default.fathom]
-    #[arg(long, value_name = "BLOB")]
+    #[arg(long, value_name = "BLOB", help_heading = ASKED)]
     pub model: Option<PathBuf>,
     /// The image [default: built for the core by firmware/build-image]
-    #[arg(long, value_name = "ELF")]
+    #[arg(long, value_name = "ELF", help_heading = ASKED)]
     pub image: Option<PathBuf>,
     /// Text to continue
-    #[arg(long, default_value = "ROMEO:\n")]
+    #[arg(long, default_value = "ROMEO:\n", help_heading = ASKED)]
     pub prompt: String,
     /// Tokens to generate, at most; the end of the model's context ends generation too
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, help_heading = ASKED)]
     pub tokens: u32,
     /// Seed of the sampler
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, help_heading = ASKED)]
     pub seed: u64,
     /// Sampling temperature; 0 takes the most likely token
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, help_heading = ASKED)]
     pub temperature: f32,
     /// Sample among this many most likely tokens; 0 is all
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, help_heading = ASKED)]
     pub top_k: u16,
     /// Operating point of the model, 0 the cheapest [default: the model's]
-    #[arg(long)]
+    #[arg(long, help_heading = ASKED)]
     pub effort: Option<u8>,
     /// Stop a runaway guest after this many instructions
     #[arg(long, default_value_t = 20_000_000_000, value_name = "N")]

@@ -6,10 +6,13 @@ use fathom_host_sim::machine::cores::CORTEX_M4;
 use fathom_host_sim::memory_map::{Extent, MapError, MemoryMap, Wishes};
 use fathom_tests::commands::{Scene, host_sim, refuse};
 use fathom_tests::guests::{Part, elf, executable, guest, text};
+use fathom_tests::targets;
 use std::path::Path;
 
 /// Mutations of the fuzzed files, per file.
 const MUTATIONS: u64 = 4000;
+/// The same for the firmware, which is a thousand times as large.
+const FIRMWARE_MUTATIONS: u64 = 150;
 /// What `MemoryMap` promises at most.
 const MOST_MEMORY: u64 = 256 << 20;
 
@@ -247,4 +250,27 @@ fn no_mutation_of_an_image_panics() {
     }
     // Most mutations must get past the parser, or little is tested.
     assert!(ran > MUTATIONS / 20 && ran < MUTATIONS, "{ran} of {MUTATIONS} ran");
+}
+
+#[test]
+fn no_mutation_of_the_firmware_panics() {
+    // A real image has what the small ones lack: debug information, defmt's tables, thousands of symbols with mangled names.
+    let image = std::fs::read(targets::CORTEX_M4.image()).unwrap();
+    let mut numbers = Numbers(0x5eed_0004);
+    let tail = image.len() - 4096; // section headers
+    for _ in 0..FIRMWARE_MUTATIONS {
+        let mut changed = image.clone();
+        for _ in 0..=numbers.below(4) {
+            let at = match numbers.below(4) {
+                0 => numbers.below(512),
+                1 => tail + numbers.below(4096),
+                _ => numbers.below(image.len()),
+            };
+            let length = [1, 4, 64][numbers.below(3)];
+            let end = (at + length).min(image.len());
+            let byte = numbers.next() as u8;
+            changed[at..end].fill(byte);
+        }
+        try_everything(&changed);
+    }
 }

@@ -45,7 +45,7 @@ const PROGRAM: [u16; 74] = [
 const ORDER: [u8; 12] = [1, 14, 2, 11, 3, 14, 4, 15, 11, 14, 5, 15];
 const LOG: u32 = 0x2000_0000;
 
-fn image() -> Vec<u8> {
+pub(super) fn image() -> Vec<u8> {
     let mut table = [CODE | 1; 16];
     table[0] = 0x2000_1000;
     (table[11], table[14], table[15]) = ((CODE + 0x66) | 1, (CODE + 0x72) | 1, (CODE + 0x7a) | 1);
