@@ -78,8 +78,8 @@ classes! {
     LoadLiteral = "LDR of a literal",
     /// What a load saves directly behind a load.
     PipelinedLoad = "saved by a load directly behind a load",
-    /// What a store saves directly behind a load.
-    PipelinedStore = "saved by a store directly behind a load",
+    /// The same for a load that changes its base.
+    PipelinedIndexedLoad = "saved by a load with write-back directly behind a load",
     /// What a NOP saves directly behind a load.
     NopBehindLoad = "saved by a NOP directly behind a load",
     /// What a load or store loses whose address the instruction before it computed or loaded.

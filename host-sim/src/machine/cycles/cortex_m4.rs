@@ -1,6 +1,8 @@
 //! Cortex-M4, with or without FPU, at zero wait states.
 //!
-//! Not modelled: contention of literal loads with instruction fetch, the interruption of LDM and STM, a full write buffer.
+//! Not modelled: contention of literal loads with instruction fetch, the interruption of LDM and STM, a full write buffer. A store
+//! directly behind a load saves nothing, as Arm's examples have it: jnk0le/random measures that it saves a cycle where both go to the same
+//! memory, but ML-KEM on an STM32L4R5 comes out 5% low instead of 2% with that.
 
 use super::{Class, Issue, Row, Status, Table, row};
 
@@ -21,7 +23,7 @@ use Status::{Documented, Estimate, MeasuredByOthers};
 
 /// The table.
 pub const TABLE: Table = Table {
-    version: "cortex-m4/2",
+    version: "cortex-m4/3",
     issue: Issue::Single,
     rows: ROWS,
     // Arm KA103488664 (Cortex-M3 and Cortex-M4 have a prefetch buffer of three words).
@@ -54,6 +56,7 @@ const ROWS: &[Row] = &[
     row(Class::Load, 2, 0, INTEGER, Documented),
     row(Class::LoadLiteral, 2, 0, INTEGER, Documented),
     row(Class::PipelinedLoad, 1, 0, PAIRING, Documented),
+    row(Class::PipelinedIndexedLoad, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::NopBehindLoad, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::AddressDependency, 1, 0, PAIRING, Documented),
     row(Class::Store, 1, 0, PAIRING, Documented),

@@ -20,7 +20,7 @@ use Status::{Documented, Estimate, MeasuredByOthers};
 
 /// The table.
 pub const TABLE: Table =
-    Table { version: "cortex-m7/2", issue: Issue::Dual(&FORWARDING), rows: ROWS, prefetch_words: None, transfer_words: 2 };
+    Table { version: "cortex-m7/3", issue: Issue::Dual(&FORWARDING), rows: ROWS, prefetch_words: None, transfer_words: 2 };
 
 /// Rows of loads and stores count transfers of 64 bits.
 #[rustfmt::skip] // a table

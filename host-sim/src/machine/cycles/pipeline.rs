@@ -60,9 +60,8 @@ fn cost(table: &Table, this: &Instruction, before: &Before, across_words: bool) 
     let is_store = matches!(class, Class::Store | Class::FloatStore);
     // A load that two words of code hold does not pipeline behind another (Arm 100166, footnote of table 3-1).
     if op.is_single_load() && behind_load && !across_words {
-        cycles -= price(Class::PipelinedLoad);
-    } else if is_store && behind_load {
-        cycles -= price(Class::PipelinedStore);
+        let indexed = matches!(op, Op::LoadIndexed { .. });
+        cycles -= price(if indexed { Class::PipelinedIndexedLoad } else { Class::PipelinedLoad });
     } else if op == Op::Nop && behind_load {
         cycles -= price(Class::NopBehindLoad);
     } else if op == Op::IfThen && before.narrow {

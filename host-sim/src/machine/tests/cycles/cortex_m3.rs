@@ -18,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     case(("udiv r0, r2, r3; udiv r0, r1, r2", &[0xFBB2, 0xF0F3, 0xFBB1, 0xF0F2]), 14),
     // Loads and stores, as for the M4.
     case(("ldr r0, [r4]; ldrb r1, [r4]", &[0x6820, 0x7821]), 3),
+    case(("ldr r0, [r4]; ldrb r1, [r4]; ldr r5, [r4], #4", &[0x6820, 0x7821, 0xF854, 0x5B04]), 5),
     case(("ldr r0, [pc, #0]; nop; ldr r0, [r4]", &[0x4800, 0xBF00, 0x6820]), 4),
     case(("str r0, [r4]; ldr r0, [r4]", &[0x6020, 0x6820]), 4),
     case(("str r0, [r4, r0]; strb r0, [r4]", &[0x5020, 0x7020]), 3),
