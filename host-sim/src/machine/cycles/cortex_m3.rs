@@ -12,6 +12,7 @@ const RELOAD: &str = "Arm DDI0337I, section 3.3.3: LDR pc takes 2 + 3 cycles, TB
 const BRANCHES: &str =
     "Arm DDI0337I, table 3-1: 1 to 3, depending on early speculation; jnk0le/random and cortexm-AES (STM32F103)";
 const FOLDING: &str = "Arm DDI0337I, ACTLR.DISFOLD; jnk0le/cortexm-AES (STM32F103)";
+const PRODUCTS: &str = "fitted to the Dilithium of pqm3 (SAM3X8E), as for the Cortex-M4";
 const BARRIERS: &str = "Arm DDI0337I, table 3-1: 1 + B, where B is 0 or, for ISB, a refill";
 const EXCEPTIONS: &str = "Arm KA103489845 (interrupt latency of Cortex-M3 and Cortex-M4)";
 const CHAIN: &str = "Arm DDI0337I, section 3.9: 6 cycles";
@@ -58,6 +59,7 @@ const ROWS: &[Row] = &[
     row(Class::Store, 1, 0, PAIRING, Documented),
     row(Class::StoreRegisterOffset, 2, 0, MEASURED, MeasuredByOthers),
     row(Class::LoadBehindStore, 1, 0, MEASURED, MeasuredByOthers),
+    row(Class::StoreOfProduct, 1, 0, PRODUCTS, Estimate),
     row(Class::LoadDual, 1, 1, INTEGER, Documented),
     row(Class::StoreDual, 1, 1, INTEGER, Documented),
     row(Class::LoadMultiple, 1, 1, INTEGER, Documented),

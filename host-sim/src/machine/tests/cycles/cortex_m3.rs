@@ -23,6 +23,7 @@ pub(super) const CASES: &[Case] = &[
     case(("str r0, [r4]; ldr r0, [r4]", &[0x6020, 0x6820]), 4),
     case(("str r0, [r4, r0]; strb r0, [r4]", &[0x5020, 0x7020]), 3),
     case(("adds r0, r4, #4; ldr r1, [r0]", &[0x1D20, 0x6801]), 4),
+    case(("mul r5, r2, r3; str r5, [r4]", &[0xFB02, 0xF503, 0x6025]), 3),
     case(("ldrd r0, r1, [r4]; strd r0, r1, [r4]", &[0xE9D4, 0x0100, 0xE9C4, 0x0100]), 6),
     case(("ldm r4, {r0-r3}; stm r4, {r0-r3}", &[0xE894, 0x000F, 0xE884, 0x000F]), 10),
     case(("ldrex r0, [r4]; strex r0, r1, [r4]", &[0xE854, 0x0F00, 0xE844, 0x1000]), 4),
