@@ -45,6 +45,8 @@ pub(super) struct Core {
     /// The four GE bits.
     pub(super) ge: u8,
     pub(super) it: u8,
+    /// EPSR.T: clear only while the fault of a jump to an even address is being taken.
+    pub(super) thumb: bool,
     pub(super) ipsr: u16,
     pub(super) primask: bool,
     pub(super) faultmask: bool,
@@ -100,6 +102,7 @@ impl Core {
             saturated: false,
             ge: 0,
             it: 0,
+            thumb: true,
             ipsr: 0,
             primask: false,
             faultmask: false,
@@ -225,7 +228,7 @@ impl Core {
     /// All of xPSR, as an exception stacks it.
     pub(super) fn xpsr(&self) -> u32 {
         let it = u32::from(self.it);
-        self.apsr() | (it & 3) << 25 | 1 << 24 | (it >> 2) << 10 | u32::from(self.ipsr)
+        self.apsr() | (it & 3) << 25 | u32::from(self.thumb) << 24 | (it >> 2) << 10 | u32::from(self.ipsr)
     }
 
     #[cold]

@@ -151,7 +151,11 @@ impl Core {
             self.system.cfsr |= 1 << 15; // BFARVALID
             self.system.bfar = address;
         }
-        self.r[15] = if kind == FaultKind::InvalidState { address & !1 } else { pc };
+        self.r[15] = pc;
+        if kind == FaultKind::InvalidState {
+            // The jump itself succeeds; what it leads to cannot be executed.
+            (self.r[15], self.it, self.thumb) = (address & !1, 0, false);
+        }
         let (own, enable) = if status >= 1 << 16 { (USAGE_FAULT, 1 << 18) } else { (BUS_FAULT, 1 << 17) };
         let current = self.execution_priority();
         if status != 0 && self.system.shcsr & enable != 0 && self.exceptions.priority(own) < current {

@@ -55,6 +55,7 @@ impl Core {
         let frame = sp.wrapping_sub(words * 4) & !7;
         let return_address = self.r[15];
         let xpsr = self.xpsr() | (sp >> 2 & 1) << 9;
+        self.thumb = true;
         let basic = [self.r[0], self.r[1], self.r[2], self.r[3], self.r[12], self.r[14], return_address, xpsr];
         let mut whole = true;
         for (index, value) in (0u32..).zip(basic) {
@@ -182,6 +183,9 @@ impl Core {
             self.waiting = true;
         }
         self.tell(number, false, began);
+        if xpsr & 1 << 24 == 0 {
+            return self.raise(FaultKind::InvalidState, self.r[15]);
+        }
         Flow::Branch
     }
 }

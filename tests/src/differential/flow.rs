@@ -5,7 +5,7 @@ use super::data;
 use super::pattern::Encoding;
 use super::random::Random;
 use super::row::Needs;
-use super::snippet::{COUNT, EXIT, Snippet, Writer, branch_bits};
+use super::snippet::{CONTEXT, COUNT, EXIT, KEEPER, Snippet, Writer, branch_bits};
 use super::state::{CORE, LINK, SCRATCH, SCRATCH_ADDRESS, State};
 
 /// One kind of snippet.
@@ -34,6 +34,10 @@ pub enum Operand {
     Table(usize, usize, bool),
     /// Only these bits of register `.0` may be set.
     Masked(usize, u32),
+    /// Register 11 is the stack pointer.
+    Keeper,
+    /// The same, and register `.0` is a word or up to fifty of them below the stack pointer, or that distance if `.1`.
+    Below(usize, bool),
 }
 
 /// A snippet of kind `flow` with `states` start states, for the address `start`.
@@ -58,6 +62,12 @@ fn input(operand: Operand, random: &mut Random, board: &Board) -> State {
             (state.0[index(base)], state.0[index(offset)]) = (SCRATCH_ADDRESS, random.below(32));
             let mask = if half { 0x0003_0003 } else { 0x0303_0303 };
             state.0[SCRATCH..].iter_mut().for_each(|word| *word = random.word() & mask);
+        }
+        Operand::Keeper => state.0[CORE + KEEPER] = CONTEXT,
+        Operand::Below(register, distance) => {
+            state.0[CORE + KEEPER] = CONTEXT;
+            let below = 4 * (1 + random.below(50));
+            state.0[index(register)] = if distance { below } else { CONTEXT - below };
         }
         Operand::Masked(register, mask) => state.0[index(register)] &= mask,
     }
@@ -288,6 +298,54 @@ fn test_target(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     Operand::Any
 }
 
+/// Moves the stack pointer down by `code`, shows where it is, and puts it back.
+fn down(w: &mut Writer, code: &[u16]) -> Operand {
+    w.push(code);
+    w.push(&[0x46EE, 0x46DD]); // MOV LR, SP; MOV SP, r11
+    Operand::Keeper
+}
+
+fn sub_sp(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let words = random.below(64);
+    match random.below(3) {
+        0 => down(w, &[(0xB080 | words) as u16]),
+        1 => down(w, &[0xF1AD, (0x0D00 + words * 4) as u16]),
+        _ => down(w, &[0xF2AD, (0x0D00 + words * 4) as u16]),
+    }
+}
+
+fn push(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let list = random.word();
+    match random.below(4) {
+        0 => down(w, &[(0xB400 | list & 0x1FF | 1) as u16]),
+        1 => down(w, &[0xE92D, (list & 0x5FFF | 3) as u16]),
+        2 => down(w, &[0xED2D, (0x0A01 + random.below(32)) as u16]),
+        _ => down(w, &[0xED2D, (0x0B02 + 2 * random.below(16)) as u16]),
+    }
+}
+
+fn below_sp(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let (words, rt) = (1 + random.below(63), random.below(8));
+    match random.below(4) {
+        0 => down(w, &[0xF84D, ((rt << 12 | 0xD00) + words * 4) as u16]), // STR rt, [SP, #-n]!
+        1 => down(w, &[0xF85D, ((rt << 12 | 0xD00) + words * 4) as u16]), // LDR rt, [SP, #-n]!
+        2 => down(w, &[0xE96D, (rt << 12 | (8 + rt % 2) << 8 | words) as u16]), // STRD rt, r8, [SP, #-n]!
+        _ => down(w, &[0xE97D, (rt << 12 | (8 + rt % 2) << 8 | words) as u16]), // LDRD
+    }
+}
+
+fn mov_sp(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let register = random.below(8);
+    down(w, &[(0x4685 | register << 3) as u16]);
+    Operand::Below(register as usize, false)
+}
+
+fn sub_sp_register(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
+    let register = random.below(8);
+    down(w, &[0xEBAD, (0x0D00 | register) as u16]);
+    Operand::Below(register as usize, true)
+}
+
 fn hints(w: &mut Writer, random: &mut Random, board: &Board) -> Operand {
     match random.below(if board.is_mainline() { 8 } else { 6 }) {
         0 => w.push(&[0xBF00]),                      // NOP
@@ -338,4 +396,13 @@ pub const FLOWS: &[Flow] = &[
     flow("MSR/MRS PSPLIM", V8, |w, random, _| special(w, random, 11, !0)),
     flow("CPSID/CPSIE", Baseline, cps),
     flow("NOP and barriers", Baseline, hints),
+];
+
+/// Kinds that move the stack pointer while it has a limit.
+pub const LIMITS: &[Flow] = &[
+    flow("SUB SP, imm", V8, sub_sp),
+    flow("PUSH, VPUSH", V8, push),
+    flow("LDR, STR, LDRD, STRD [SP, -imm]!", V8, below_sp),
+    flow("MOV SP, Rm, limited", V8, mov_sp),
+    flow("SUB SP, Rm", V8, sub_sp_register),
 ];

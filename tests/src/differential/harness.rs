@@ -5,6 +5,7 @@
 //! and all states to its standard output by semihosting, and exits.
 
 use super::board::Board;
+use super::image::Family;
 use super::row::Needs;
 use super::snippet::{CONTEXT, EXIT, Writer, branch_bits};
 use super::state::{SCRATCH_ADDRESS, SCRATCH_BYTES};
@@ -29,8 +30,13 @@ const OPEN: u32 = CONTEXT + 0x40;
 const WRITE_CONTEXT: u32 = CONTEXT + 0x50;
 const WRITE_STATES: u32 = CONTEXT + 0x60;
 const NAME: u32 = CONTEXT + 0x70;
-/// Where a fault leaves its status and number: the last words of the scratch memory.
-const FAULT_RECORD: u32 = SCRATCH_ADDRESS + SCRATCH_BYTES - 8;
+/// Where a fault leaves the stacked return address and xPSR, its status and its number: the last words of the scratch memory.
+const FAULT_RECORD: u32 = SCRATCH_ADDRESS + SCRATCH_BYTES - 16;
+/// Bytes below [`CONTEXT`] that the stack may take where its limit is tested: more than the harness and an exception frame need.
+pub const STACK_ROOM: u32 = 0x80;
+const CCR: u32 = 0xE000_ED14;
+const UNALIGN_TRP: u32 = 1 << 3;
+const DIV_0_TRP: u32 = 1 << 4;
 
 /// What a harness is made for.
 #[derive(Clone, Copy, Debug)]
@@ -39,15 +45,13 @@ pub struct Plan {
     pub board: &'static Board,
     /// Binary logarithm of the states to a snippet.
     pub shift: u32,
-    /// Faults are recorded in the state, and the next case follows.
-    pub faults: bool,
-    /// CPACR grants the FPU.
-    pub fpu: bool,
+    /// What is tested: it decides about the FPU, traps, and what a fault means.
+    pub family: Family,
 }
 
 impl Plan {
     fn has_float(&self) -> bool {
-        self.fpu && self.board.has(Needs::Float)
+        self.family != Family::FloatOff && self.board.has(Needs::Float)
     }
 
     /// What lies at [`CONTEXT`] at first: the [`CONTEXT_WORDS`], then the parameters of the calls.
@@ -72,7 +76,7 @@ impl Plan {
             };
             vectors.push(&[word as u16, (word >> 16) as u16]);
         }
-        let fault = if self.faults { self.record() } else { give_up() };
+        let fault = if self.family.may_fault() { self.record() } else { give_up() };
         let mut code = Vec::new();
         for part in [vectors, self.start(), fault, self.load(), self.save(), finish()] {
             assert!(code.len() <= part.start as usize / 2, "the part at {:#x} overlaps the one before", part.start);
@@ -92,6 +96,18 @@ impl Plan {
             w.wide(0xF3BF_8F4F); // DSB
             w.wide(0xF3BF_8F6F); // ISB
         }
+        match self.family {
+            Family::Trapped => {
+                w.constant(0, CCR);
+                w.constant(1, UNALIGN_TRP | DIV_0_TRP);
+                w.push(&[0x6802, 0x430A, 0x6002]); // LDR r2, [r0]; ORRS r2, r1; STR r2, [r0]
+            }
+            Family::StackLimit => {
+                w.constant(0, CONTEXT - STACK_ROOM);
+                w.wide(0xF380_880A); // MSR MSPLIM, r0
+            }
+            _ => {}
+        }
         w.link(LOAD);
         w.finish()
     }
@@ -100,15 +116,23 @@ impl Plan {
     fn record(&self) -> Writer {
         let mut w = Part::new(FAULT);
         w.push(&[0x4668]); // MOV r0, SP: the exception frame
-        w.constant(1, SAVE + 2); // no exit has popped a word
-        w.push(&[0x6181]); // STR r1, [r0, #24]: the return address
         w.constant(2, FAULT_RECORD);
+        w.push(&[0x6983, 0x6013]); // LDR r3, [r0, #24]; STR r3, [r2]: the return address
+        w.push(&[0x69C3]); // LDR r3, [r0, #28]: xPSR
+        w.constant(1, 1 << 20);
+        w.push(&[0x438B, 0x6053]); // BICS r3, r1; STR r3, [r2, #4]: without a bit of the Secure state
+        w.constant(1, 0x0600_FC00);
+        w.push(&[0x438B]); // BICS r3, r1: no IT block
+        w.constant(1, 1 << 24);
+        w.push(&[0x430B, 0x61C3]); // ORRS r3, r1; STR r3, [r0, #28]: Thumb
+        w.constant(1, SAVE + 2); // no exit has popped a word
+        w.push(&[0x6181]); // STR r1, [r0, #24]
         if self.board.is_mainline() {
             w.constant(1, 0xE000_ED28); // CFSR
-            w.push(&[0x680B, 0x6013, 0x600B]); // LDR r3, [r1]; STR r3, [r2]; STR r3, [r1]
+            w.push(&[0x680B, 0x6093, 0x600B]); // LDR r3, [r1]; STR r3, [r2, #8]; STR r3, [r1]
         }
         w.wide(0xF3EF_8305); // MRS r3, IPSR
-        w.push(&[0x6053, 0x4770]); // STR r3, [r2, #4]; BX LR
+        w.push(&[0x60D3, 0x4770]); // STR r3, [r2, #12]; BX LR
         w.finish()
     }
 

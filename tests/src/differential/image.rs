@@ -35,12 +35,37 @@ pub enum Family {
     FloatOff,
     /// Accesses off an alignment that the core demands: every case is a fault.
     Misaligned,
+    /// Unaligned accesses and divisions by zero while CCR traps them: every case is a fault.
+    Trapped,
+    /// Jumps to even addresses: every case is a fault.
+    Even,
+    /// Writes of the stack pointer while it has a limit: some cases are faults.
+    StackLimit,
 }
 
 impl Family {
+    /// All families.
+    pub const ALL: [Self; 10] = [
+        Self::Integer,
+        Self::Memory,
+        Self::Float,
+        Self::Missing,
+        Self::Lenient,
+        Self::FloatOff,
+        Self::Misaligned,
+        Self::Trapped,
+        Self::Even,
+        Self::StackLimit,
+    ];
+
     /// Every case is a fault.
     pub fn is_fault(self) -> bool {
-        matches!(self, Self::Missing | Self::Lenient | Self::FloatOff | Self::Misaligned)
+        matches!(self, Self::Missing | Self::Lenient | Self::FloatOff | Self::Misaligned | Self::Trapped | Self::Even)
+    }
+
+    /// A fault is recorded in the state, and the next case follows.
+    pub fn may_fault(self) -> bool {
+        self.is_fault() || self == Self::StackLimit
     }
 }
 
@@ -54,6 +79,7 @@ const TABLES: &[(Family, Option<Needs>, &[Row])] = &[
     (Family::Memory, Some(Needs::V8), memory::ORDERED),
     (Family::Float, None, floating::ROWS),
     (Family::Float, Some(Needs::Float5), floating::VERSION_5),
+    (Family::Even, None, missing::BRANCHES),
     (Family::Missing, Some(Needs::Nothing), missing::ROWS),
     (Family::Missing, Some(Needs::Mainline), missing::NARROW),
 ];
@@ -62,19 +88,25 @@ const TABLES: &[(Family, Option<Needs>, &[Row])] = &[
 fn rows(family: Family, board: &Board) -> Vec<&'static Row> {
     let all =
         TABLES.iter().flat_map(|(family, needs, rows)| rows.iter().map(move |row| (*family, needs.unwrap_or(row.needs()), row)));
-    let misaligns = |row: &Row| match row.kind {
-        Kind::Memory(access) if row.pattern.contains('n') && !access.jump => {
+    // Of rows with a base register: the alignment that they need, and whether they load the program counter.
+    let access = |row: &Row| match row.kind {
+        Kind::Memory(access) if row.pattern.contains('n') => {
             let any = Encoding::choose(row.pattern, &mut Random::new(0), row.allowed);
-            access.alignment > 1 || !board.is_mainline() && (access.span)(&any).1 > 1
+            let alignment =
+                if board.is_mainline() && family != Family::Trapped { access.alignment } else { (access.span)(&any).1 };
+            Some((alignment, access.jump))
         }
-        _ => false,
+        _ => None,
     };
+    let misaligns = |row: &Row| access(row).is_some_and(|(alignment, jump)| alignment > 1 && !jump);
     let lenient = |row: &Row| row.name.split(['/', ' ']).next().is_some_and(|name| board.lenient.contains(&name));
     let chosen = all.filter(|&(table, needs, row)| match family {
         Family::Missing => !board.has(needs) && !lenient(row),
         Family::Lenient => !board.has(needs) && lenient(row),
         Family::FloatOff => matches!(needs, Needs::Float | Needs::Float5) && board.has(needs),
         Family::Misaligned => board.has(needs) && misaligns(row),
+        Family::Trapped => board.is_mainline() && board.has(needs) && (misaligns(row) || matches!(row.name, "SDIV" | "UDIV")),
+        Family::Even => board.has(needs) && (table == family || access(row).is_some_and(|(_, jump)| jump)),
         _ => table == family && board.has(needs),
     });
     chosen.map(|(_, _, row)| row).collect()
@@ -89,12 +121,16 @@ impl Image {
         let mut random = Random::new(seed ^ (family as u64) << 32);
         let mut snippets: Vec<Snippet> = Vec::new();
         let rows = rows(family, board);
-        let flows = if family == Family::Memory { flow::FLOWS } else { &[] };
+        let flows = match family {
+            Family::Memory => flow::FLOWS,
+            Family::StackLimit => flow::LIMITS,
+            _ => &[],
+        };
         for _ in 0..encodings {
             for row in &rows {
                 let start = harness::SNIPPETS + snippet::STRIDE * snippets.len() as u32;
                 snippets.push(match family.is_fault() {
-                    true => snippet::faulting(row, board, family == Family::Misaligned, start, 1 << shift, &mut random),
+                    true => snippet::faulting(row, board, family, start, 1 << shift, &mut random),
                     false => snippet::from_row(row, board, start, 1 << shift, &mut random),
                 });
             }
@@ -103,7 +139,7 @@ impl Image {
                 snippets.push(flow::snippet(flow, board, start, 1 << shift, &mut random));
             }
         }
-        let image = Self { snippets, plan: Plan { board, shift, faults: family.is_fault(), fpu: family != Family::FloatOff } };
+        let image = Self { snippets, plan: Plan { board, shift, family } };
         assert!(image.cases() as u32 <= STATES_BYTES / harness::STATE_BYTES, "too many cases for one image");
         image
     }

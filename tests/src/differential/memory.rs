@@ -130,6 +130,7 @@ pub const ROWS: &[Row] = &[
     core("LDRSH literal", "11111001 U011 1111 tttt iiiiiiiiiiii"),
     core("LDRD literal", "1110100 1 U1 0 1 1111 tttt uuuu iiiiiiii").when(dual),
     core("PLD", "111110001001 nnnn 1111 iiiiiiiiiiii"),
+    core("PLI", "111110011001 nnnn 1111 iiiiiiiiiiii"),
     // Two registers
     memory("STRD offset", "1110100 1 U1 0 0 nnnn tttt uuuu iiiiiiii", SCALED_4, double).aligned(),
     memory("LDRD offset", "1110100 1 U1 0 1 nnnn tttt uuuu iiiiiiii", SCALED_4, double).when(dual).aligned(),

@@ -1,8 +1,8 @@
-//! Encodings that no core here executes.
+//! Encodings that end in a fault.
 
 use super::row::{Row, core};
 
-/// The rows.
+/// What no core here executes.
 pub const ROWS: &[Row] = &[
     core("UDF T1", "11011110 iiiiiiii"),
     core("UDF T2", "111101111111 iiii 1010 iiiiiiiiiiii"),
@@ -16,3 +16,6 @@ pub const ROWS: &[Row] = &[
 
 /// Narrow instructions that Armv6-M lacks; where they exist, others test them.
 pub const NARROW: &[Row] = &[core("CBZ/CBNZ T1", "1011 i0i1 iiiii nnn"), core("IT T1", "10111111 0iii 1000")];
+
+/// Branches that go to even addresses.
+pub const BRANCHES: &[Row] = &[core("BX", "010001110 mmmm 000"), core("BLX", "010001111 mmmm 000")];

@@ -1,6 +1,7 @@
 //! A few halfwords of code around one instruction under test, and the states to start it from.
 
 use super::board::Board;
+use super::image::Family;
 use super::pattern::Encoding;
 use super::random::Random;
 use super::row::{Kind, Row};
@@ -128,7 +129,9 @@ pub fn from_row(row: &Row, board: &Board, start: u32, states: usize, random: &mu
     for _ in 0..states {
         let mut input = State::random(random, board, state::is_float(&row.kind));
         if let Kind::Memory(access) = &row.kind {
-            input.place(access, &encoding, random, board);
+            // Armv6-M has no unaligned accesses at all.
+            let alignment = if board.is_mainline() { access.alignment } else { (access.span)(&encoding).1.min(4) };
+            input.place(access, &encoding, alignment, 0, random);
         }
         if jump {
             input.0[SCRATCH..].iter_mut().for_each(|word| *word = (landing + 2 * random.below(4)) | 1);
@@ -142,18 +145,33 @@ pub fn from_row(row: &Row, board: &Board, start: u32, states: usize, random: &mu
     Snippet { name: row.name, code: writer.finish(stack), tested, inputs }
 }
 
-/// The same for a row whose instruction is not there, or which `misplaced` makes fault.
-pub fn faulting(row: &Row, board: &Board, misplaced: bool, start: u32, states: usize, random: &mut Random) -> Snippet {
+/// The same for a row whose instruction faults, for the reason that `family` gives.
+pub fn faulting(row: &Row, board: &Board, family: Family, start: u32, states: usize, random: &mut Random) -> Snippet {
     let encoding = Encoding::choose(row.pattern, random, row.allowed);
     let mut writer = Writer::new(start);
+    if board.is_mainline() && random.one_in(4) {
+        writer.push(&[0xBFE8]); // IT AL: the stacked state has it
+    }
     writer.push(&encoding.halfwords());
     let tested = writer.code.clone();
     let mut inputs = Vec::with_capacity(states);
     for _ in 0..states {
         let mut input = State::random(random, board, false);
-        if let (Kind::Memory(access), true) = (&row.kind, misplaced) {
-            input.place(access, &encoding, random, board);
-            input.misplace(access, &encoding, random, board);
+        let even = start + 4 * random.below(8); // at other even addresses QEMU reports misaligned Arm code
+        match (family, &row.kind) {
+            (Family::Misaligned | Family::Trapped, Kind::Memory(access)) => {
+                let all = family == Family::Trapped || !board.is_mainline();
+                let alignment = if all { (access.span)(&encoding).1.min(4) } else { access.alignment };
+                let off = 1 + random.below(alignment - 1);
+                input.place(access, &encoding, alignment, off, random);
+            }
+            (Family::Trapped, _) => input.0[state::register(&encoding, b'm')] = 0,
+            (Family::Even, Kind::Memory(access)) => {
+                input.place(access, &encoding, 4, 0, random);
+                input.0[SCRATCH..].fill(even);
+            }
+            (Family::Even, _) => input.0[state::register(&encoding, b'm')] = even,
+            _ => {}
         }
         inputs.push(input);
     }

@@ -58,19 +58,13 @@ impl State {
         state
     }
 
-    /// Moves the base register of an access that [`place`](Self::place) placed off its alignment.
-    pub fn misplace(&mut self, access: &Access, encoding: &Encoding, random: &mut Random, board: &Board) {
-        let alignment = if board.is_mainline() { access.alignment } else { (access.span)(encoding).1.min(4) };
-        let base = &mut self.0[CORE + register(encoding, b'n')];
-        *base = base.wrapping_add(1 + random.below(alignment - 1));
-    }
-
-    /// Sets the base register so that the access of `encoding` falls into the scratch memory.
-    pub fn place(&mut self, access: &Access, encoding: &Encoding, random: &mut Random, board: &Board) {
+    /// Sets the base register so that the access of `encoding` falls into the scratch memory, at a multiple of `alignment`, plus
+    /// `off` bytes.
+    pub fn place(&mut self, access: &Access, encoding: &Encoding, alignment: u32, off: u32, random: &mut Random) {
         let offset = match access.offset {
             Offset::Immediate(offset) => offset(encoding) as u32,
             Offset::Register => {
-                let index = &mut self.0[CORE + register(encoding, b'm')];
+                let index = &mut self.0[register(encoding, b'm')];
                 if random.one_in(2) {
                     *index = random.below(64);
                 }
@@ -78,21 +72,19 @@ impl State {
             }
         };
         let (start, length) = (access.span)(encoding);
-        // Armv6-M has no unaligned accesses at all.
-        let alignment = if board.is_mainline() { access.alignment } else { length.min(4) };
         let inside = random.below(SCRATCH_BYTES - length + 1) & !(alignment - 1);
-        let base = (SCRATCH_ADDRESS + inside).wrapping_sub(offset).wrapping_sub(start as u32);
+        let base = (SCRATCH_ADDRESS + inside + off).wrapping_sub(offset).wrapping_sub(start as u32);
         let stack = !encoding.has(b'n');
         // The stack pointer has no bits below a word: an unaligned access may start up to three bytes before the scratch memory.
-        self.0[if stack { LINK } else { CORE + register(encoding, b'n') }] = if stack { base & !3 } else { base };
+        self.0[if stack { LINK } else { register(encoding, b'n') }] = if stack { base & !3 } else { base };
     }
 }
 
 /// Index of a register field's word: the link register stands behind `r12`.
-fn register(encoding: &Encoding, letter: u8) -> usize {
+pub fn register(encoding: &Encoding, letter: u8) -> usize {
     match encoding.get(letter) as usize {
         14 => LINK,
-        number => number,
+        number => CORE + number,
     }
 }
 

@@ -159,10 +159,10 @@ impl Core {
             Op::BranchExchange { rm } => return self.branch_exchange(self.get(rm)),
             Op::BranchLinkExchange { rm } => {
                 let target = self.get(rm);
+                self.r[14] = address_of(at, block_pc).wrapping_add(2) | 1;
                 if target & 1 == 0 {
                     return self.raise(FaultKind::InvalidState, target);
                 }
-                self.r[14] = address_of(at, block_pc).wrapping_add(2) | 1;
                 self.r[15] = target & !1;
                 return Flow::Branch;
             }

@@ -163,3 +163,14 @@ fn the_process_stack_is_used_in_thread_mode_only() {
     assert_eq!((machine.register(2), machine.register(3), machine.register(13)), (RAM + 0x7FC, STACK, RAM + 0x7FC));
     assert_eq!(machine.lowest_stack_pointer(), STACK);
 }
+
+#[test]
+fn a_jump_to_an_even_address_arrives_before_it_faults() {
+    let mut machine = machine(("blx r0", &[0x4780]));
+    machine.set_register(0, 0x200);
+    assert_eq!(machine.run(10), Stop::Breakpoint { imm: 0xFF });
+    let frame = machine.register(13);
+    let stacked = [20, 24, 28].map(|offset| word(&machine, frame + offset));
+    assert_eq!(stacked, [CODE + 3, 0x200, stacked[2] & !(1 << 24)]); // the link register, the target, no Thumb bit
+    assert_eq!(machine.first_fault().unwrap().0, Fault { kind: FaultKind::InvalidState, pc: CODE, address: 0x200 });
+}
