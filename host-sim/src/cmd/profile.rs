@@ -22,6 +22,9 @@ use std::io::{Write, stdout};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+/// Code to annotate: a title and the addresses of its instructions.
+type Stretch = (String, RangeInclusive<u32>);
+
 /// Show where the cycles go: per function, source line, instruction class and loop
 #[derive(Parser, Debug)]
 #[command(after_help = "\
@@ -50,6 +53,9 @@ pub struct Cmd {
     /// Profile only this function and what it calls: a name, or its end from a `::` on
     #[arg(long, value_name = "FUNCTION")]
     under: Option<String>,
+    /// Count what was inlined as part of the function that it was inlined into
+    #[arg(long)]
+    linked: bool,
     /// Show the instructions of the hottest loop, or of this function, with what each cost
     #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     annotate: Option<String>,
@@ -86,7 +92,7 @@ impl Cmd {
         let mut collector = self.collector(&prepared.image)?;
         let outcome =
             self.prompt.answer(&mut prepared, &mut |machine, instructions| observe(&mut collector, machine, instructions))?;
-        collector.catch_up(&prepared.board.machine);
+        collector.finish(&prepared.board.machine);
         let code = match outcome {
             Outcome::Answered(_) => 0,
             Outcome::Failed(code) => code,
@@ -101,7 +107,7 @@ impl Cmd {
         let mut collector = self.collector(&guest.image)?;
         let mut step = |machine: &mut Machine, instructions| observe(&mut collector, machine, instructions);
         let end = self.guest.execute(&mut guest, self.prompt.max_instructions, &mut step)?;
-        collector.catch_up(&guest.board.machine);
+        collector.finish(&guest.board.machine);
         let code = guest.conclude(end);
         let Guest { image, program, target, board } = guest;
         writeln!(stdout())?;
@@ -120,7 +126,7 @@ impl Cmd {
 
     /// Prints the tables and writes the files.
     fn show(&self, image: &Image, machine: &Machine, target: &Target, collector: &Collector, name: String) -> Result<()> {
-        let mut symbols = Symbols::new(&image.elf);
+        let mut symbols = Symbols::new(&image.elf, self.linked);
         let summary = Summary::new(collector, &mut symbols);
         symbols.warnings.iter().for_each(|warning| eprintln!("host-sim: {warning}"));
         let subject = Subject {
@@ -145,7 +151,7 @@ impl Cmd {
         let mut sources = Sources::default();
         write!(out, "{}", text::tables(&summary, self.top, machine.cache_counts(), &mut sources))?;
         if let Some(wanted) = &self.annotate {
-            for (title, range) in self.stretches(wanted, collector, &summary)? {
+            for (title, range) in self.stretches(wanted, collector, &mut symbols, &summary)? {
                 writeln!(out, "\n{title}\n{}", annotate(machine, collector, &mut symbols, &mut sources, range))?;
             }
         }
@@ -167,10 +173,24 @@ impl Cmd {
     }
 
     /// What `--annotate` asks for: titles and addresses.
-    fn stretches(&self, wanted: &str, collector: &Collector, summary: &Summary) -> Result<Vec<(String, RangeInclusive<u32>)>> {
+    fn stretches(
+        &self,
+        wanted: &str,
+        collector: &Collector,
+        symbols: &mut Symbols<'_>,
+        summary: &Summary,
+    ) -> Result<Vec<Stretch>> {
         let functions = &collector.functions;
         if !wanted.is_empty() {
-            let all = find(functions, wanted)?.into_iter().map(|number| functions.get(number));
+            let linked = named(functions, wanted);
+            if linked.is_empty() {
+                let inlined = inlined(collector, symbols, wanted, self.top);
+                if !inlined.is_empty() {
+                    return Ok(inlined);
+                }
+            }
+            let linked = if linked.is_empty() { find(functions, wanted)? } else { linked };
+            let all = linked.into_iter().map(|number| functions.get(number));
             return Ok(all.map(|at| (at.name.clone().unwrap_or_default(), at.start..=at.end.saturating_sub(2))).collect());
         }
         let Some(hottest) = summary.loops.first() else {
@@ -185,24 +205,53 @@ impl Cmd {
     }
 }
 
+/// Code that was inlined from `wanted`: the `top` stretches of executed addresses with the most cycles.
+fn inlined(collector: &Collector, symbols: &mut Symbols<'_>, wanted: &str, top: usize) -> Vec<Stretch> {
+    let mut stretches: Vec<(u64, Stretch)> = Vec::new();
+    let mut open = false;
+    for (address, cost) in collector.addresses.all().into_iter().filter_map(|(address, cost)| Some((address?, cost))) {
+        let Some(function) = collector.functions.containing(address) else { continue };
+        let frames = symbols.frames(&collector.functions, function, address);
+        let within = frames.iter().any(|frame| is_named(symbols.name(frame.name), wanted));
+        match stretches.last_mut().filter(|_| open) {
+            Some((cycles, (_, range))) if within => {
+                *cycles += cost.cycles;
+                *range = *range.start()..=address;
+            }
+            _ if within => {
+                let outer = collector.functions.get(function).name.as_deref().unwrap_or("code without a symbol");
+                stretches.push((cost.cycles, (format!("{wanted}, inlined into {outer}"), address..=address)));
+            }
+            _ => {}
+        }
+        open = within;
+    }
+    stretches.sort_by_key(|(cycles, (_, range))| (std::cmp::Reverse(*cycles), *range.start()));
+    stretches.into_iter().take(top).map(|(_, stretch)| stretch).collect()
+}
+
 /// Runs the machine while the collector watches, and counts what the host does between two slices.
 fn observe(collector: &mut Collector, machine: &mut Machine, instructions: u64) -> Stop {
     collector.catch_up(machine);
     machine.run_observed(instructions, collector)
 }
 
-/// The functions with that name: exactly, else those whose name ends in it from a `::` on, else those that contain it.
+/// Whether a name is `wanted`, or ends in it from a `::` on.
+fn is_named(name: &str, wanted: &str) -> bool {
+    name == wanted || name.strip_suffix(wanted).is_some_and(|rest| rest.ends_with("::"))
+}
+
+fn named(functions: &Functions, wanted: &str) -> Vec<u32> {
+    functions.named(|name| is_named(name, wanted))
+}
+
+/// The linked functions with that name, else those whose name contains it.
 fn find(functions: &Functions, wanted: &str) -> Result<Vec<u32>> {
-    let suffix = format!("::{wanted}");
-    let found = [
-        functions.named(|name| name == wanted),
-        functions.named(|name| name.ends_with(&suffix)),
-        functions.named(|name| name.contains(wanted)),
-    ];
+    let found = [named(functions, wanted), functions.named(|name| name.contains(wanted))];
     match found.into_iter().find(|found| !found.is_empty()) {
         Some(found) => Ok(found),
         None => {
-            bail!("the image has no function {wanted}: what was inlined everywhere is none; see the names without this option")
+            bail!("the image has no function {wanted}: it may have been inlined everywhere; see the names without this option")
         }
     }
 }

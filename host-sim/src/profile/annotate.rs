@@ -1,6 +1,7 @@
 //! Disassembly with what each instruction cost, source lines between.
 
 use super::collect::Collector;
+use super::folded::short;
 use super::sources::Sources;
 use super::symbols::{Frame, Symbols};
 use super::text::{COLUMNS, head, per, share, tail};
@@ -11,8 +12,10 @@ use std::ops::RangeInclusive;
 
 /// Longest stretch of code that is shown, in bytes.
 const MAX_BYTES: u32 = 64 << 10;
+/// Instructions in a row that were never executed and are still shown.
+const FEW: usize = 6;
 
-/// The instructions from the first address to the last, one a line; code that was never executed is shown as such.
+/// The instructions from the first address to the last, one a line. Long stretches that were never executed are left out.
 pub fn annotate(
     machine: &Machine,
     collector: &Collector,
@@ -20,53 +23,73 @@ pub fn annotate(
     sources: &mut Sources,
     range: RangeInclusive<u32>,
 ) -> String {
-    let mut out = String::from("   address encoding   executions cycles/exec  share  instruction\n");
-    let (mut address, end) = (*range.start(), (*range.end()).min(range.start().saturating_add(MAX_BYTES)));
-    let mut last: Option<Frame> = None;
+    let end = (*range.end()).min(range.start().saturating_add(MAX_BYTES));
+    let stalls = collector.addresses.classes().iter().any(|class| class.fetch + class.data > 0);
+    let stall_title = if stalls { "fetch  data" } else { "" };
+    let mut out = format!("   address encoding   executions cycles/exec {stall_title}  share  instruction\n");
+    let (mut address, mut place) = (*range.start(), String::new());
+    let mut idle: Vec<String> = Vec::new();
     while address <= end {
         let Some(function) = collector.functions.containing(address) else { break };
-        let frames = symbols.frames(&collector.functions, function, address);
-        let innermost = frames.last().copied();
-        if innermost != last {
-            last = innermost;
-            out += &source(symbols, sources, innermost);
-        }
         let Some((encoding, text, bytes)) = instruction(machine, address) else { break };
         let cost = collector.addresses.at(address);
-        let line = if cost.executions == 0 {
-            format!("{address:>10x} {encoding:<9} {:>12} {:>11} {:>6}  {text}", "-", "", "")
+        let mut line = format!("{address:>10x} {encoding:<9} ");
+        // Writing to a string cannot fail.
+        if cost.executions == 0 {
+            let _ = write!(line, "{:>12} {:>11} {:>w$}", "-", "", "", w = if stalls { 19 } else { 7 });
         } else {
-            let mut line = format!(
-                "{address:>10x} {encoding:<9} {:>12} {:>11.2} {:>5.1}%  {text}",
-                grouped(cost.executions),
-                per(cost.cycles, cost.executions),
-                share(cost.cycles, collector.cycles),
-            );
-            if cost.fetch + cost.data > 0 {
-                let (fetch, data) = (per(cost.fetch, cost.executions), per(cost.data, cost.executions));
-                line = format!("{line:<76}  ; waits {fetch:.2} + {data:.2}");
+            let each = |cycles| per(cycles, cost.executions);
+            let _ = write!(line, "{:>12} {:>11.2} ", grouped(cost.executions), each(cost.cycles));
+            if stalls {
+                let _ = write!(line, "{:>5.2} {:>5.2} ", each(cost.fetch), each(cost.data));
             }
-            line
-        };
-        let _ = writeln!(out, "{}", head(&line, COLUMNS)); // writing to a string cannot fail
-        address = match address.checked_add(bytes) {
-            Some(next) => next,
+            let _ = write!(line, "{:>5.1}%", share(cost.cycles, collector.cycles));
+        }
+        let line = head(&format!("{line}  {text}"), COLUMNS) + "\n";
+        if cost.executions == 0 {
+            idle.push(line);
+        } else {
+            flush(&mut out, &mut idle);
+            let frames = symbols.frames(&collector.functions, function, address);
+            if let Some(here) = source(symbols, sources, &frames).filter(|here| *here != place) {
+                out += &here;
+                place = here;
+            }
+            out += &line;
+        }
+        match address.checked_add(bytes) {
+            Some(next) => address = next,
             None => break,
-        };
+        }
     }
+    flush(&mut out, &mut idle);
     out
 }
 
-/// The line for a place in the source: file, line, text, and the function if it was inlined.
-fn source(symbols: &Symbols<'_>, sources: &mut Sources, frame: Option<Frame>) -> String {
-    let Some(Frame { name, line: Some(line) }) = frame else { return String::new() };
-    let file = symbols.file(line.file);
-    let place = tail(&format!("{}:{}", file.shown, line.line), 48);
-    let text = match sources.line(&file.path, line.line) {
-        Some(text) => text.to_owned(),
-        None => format!("in {}", symbols.name(name)),
-    };
-    head(&format!("{place}  {text}"), COLUMNS) + "\n"
+/// Shows instructions that were never executed, if they are few.
+fn flush(out: &mut String, idle: &mut Vec<String>) {
+    if idle.len() <= FEW {
+        out.extend(idle.drain(..));
+    } else {
+        let _ = writeln!(out, "           ... {} instructions that were never executed", idle.len()); // cannot fail
+        idle.clear();
+    }
+}
+
+/// The innermost line whose text is at hand, and what was inlined there; else the innermost line with its function.
+fn source(symbols: &Symbols<'_>, sources: &mut Sources, frames: &[Frame]) -> Option<String> {
+    let located = |frame: &Frame| frame.line.map(|line| (symbols.file(line.file), line.line));
+    let shown = |file: &super::symbols::File, line| tail(&format!("{}:{line}", file.shown), 48);
+    for (depth, frame) in frames.iter().enumerate().rev() {
+        let Some((file, line)) = located(frame) else { continue };
+        if let Some(text) = sources.line(file, line) {
+            let within =
+                frames.get(depth + 1).map(|inner| format!("  > {}", short(symbols.name(inner.name)))).unwrap_or_default();
+            return Some(head(&format!("{}  {text}{within}", shown(file, line)), COLUMNS) + "\n");
+        }
+    }
+    let (frame, (file, line)) = frames.iter().rev().find_map(|frame| Some((frame, located(frame)?)))?;
+    Some(head(&format!("{}  in {}", shown(file, line), short(symbols.name(frame.name))), COLUMNS) + "\n")
 }
 
 /// Encoding, text and length of the instruction at an address.

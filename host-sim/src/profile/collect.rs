@@ -2,7 +2,8 @@
 //!
 //! The machine tells of calls and returns; a shadow stack keeps who called whom. It does not rely on guests to behave: a return goes to
 //! the innermost caller that waits at its target, a jump into another function replaces the frame (a tail call) unless a caller waits
-//! there (`longjmp`), exceptions begin a stack of their own, and cycles of no instruction are kept under their own name.
+//! there (`longjmp`), exceptions begin a stack of their own, an exception that returns elsewhere switches threads, and cycles of no
+//! instruction are kept under their own name.
 
 use super::addresses::Addresses;
 use super::contexts::{Contexts, Place, ROOT};
@@ -13,18 +14,24 @@ use crate::machine::{ExceptionEvent, FlowKind, Machine, Observer, Retired};
 const MAX_FRAMES: usize = 1 << 16;
 /// Where no caller waits: no address of an instruction.
 const NOWHERE: u32 = u32::MAX;
+/// Most threads that are kept apart; beyond, the one that waited longest loses its callers.
+const MAX_THREADS: usize = 64;
 /// Class of a breakpoint that the host answered, which the machine does not tell as an instruction.
 const HOST_CALL: &str = "BKPT, answered by the host";
 
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     context: u32,
+    /// Where the caller goes on; for an exception, where the thread does that it interrupted.
     returns_to: u32,
     /// The first frame of an exception: returns do not look beyond it.
     exception: Option<u16>,
     /// It is one of the functions that the profile is restricted to.
     wanted: bool,
 }
+
+/// The frame below all others.
+const BASE: Frame = Frame { context: ROOT, returns_to: NOWHERE, exception: None, wanted: false };
 
 /// Everything that is counted.
 #[derive(Clone, Debug)]
@@ -47,6 +54,12 @@ pub struct Collector {
     /// Frames of such functions on the stack.
     within: usize,
     frames: Vec<Frame>,
+    /// Stacks of the threads that wait, with the address where each goes on.
+    threads: Vec<(u32, Vec<Frame>)>,
+    /// Where the current thread goes on if the exception that has just returned did not switch threads.
+    resumes_at: Option<u32>,
+    /// The address behind the last instruction, in the order of execution.
+    next: u32,
     seen_instructions: u64,
     clock: u64,
     window_start: u32,
@@ -68,7 +81,10 @@ impl Collector {
             entries: 0,
             wanted,
             within: 0,
-            frames: vec![Frame { context: ROOT, returns_to: NOWHERE, exception: None, wanted: false }],
+            frames: vec![BASE],
+            threads: Vec::new(),
+            resumes_at: None,
+            next: 0,
             seen_instructions: 0,
             clock: 0,
             window_start: 0,
@@ -78,7 +94,7 @@ impl Collector {
         }
     }
 
-    /// Counts what the host did for the guest since the last instruction: call it before and after running `machine`.
+    /// Counts what the host did for the guest since the last instruction: call it before each run of `machine`.
     pub fn catch_up(&mut self, machine: &Machine) {
         let (instructions, cycles) = (machine.instructions(), machine.cycles());
         if instructions > self.seen_instructions {
@@ -95,7 +111,12 @@ impl Collector {
                 target: address.wrapping_add(2),
             });
         }
-        self.idle_until(cycles);
+    }
+
+    /// Counts what is left when `machine` has ended.
+    pub fn finish(&mut self, machine: &Machine) {
+        self.catch_up(machine);
+        self.idle_until(machine.cycles());
     }
 
     /// Charges cycles in which no instruction was executed.
@@ -199,6 +220,28 @@ impl Collector {
         }
     }
 
+    /// An exception that interrupted a thread at `left` returned to `address`.
+    #[cold]
+    fn resumed(&mut self, left: u32, address: u32) {
+        if left == address || self.frames.iter().any(|frame| frame.exception.is_some()) {
+            return;
+        }
+        let frames = match self.threads.iter().position(|(resumes_at, _)| *resumes_at == address) {
+            Some(index) => self.threads.remove(index).1,
+            None if self.holds(address) => return, // a handler that changed where its thread goes on
+            None => vec![BASE],
+        };
+        let left = (left, std::mem::replace(&mut self.frames, frames));
+        if left.1.len() > 1 {
+            if self.threads.len() == MAX_THREADS {
+                self.threads.remove(0);
+            }
+            self.threads.push(left);
+        }
+        self.within = self.frames.iter().filter(|frame| frame.wanted).count();
+        self.settle();
+    }
+
     fn tail_call(&mut self, place: Place) {
         let top = self.frames.len() - 1;
         let Frame { context, returns_to, .. } = self.frames[top];
@@ -237,6 +280,10 @@ impl Observer for Collector {
         }
         self.clock = retired.began + u64::from(retired.cycles);
         self.seen_instructions += 1;
+        if let Some(left) = self.resumes_at.take() {
+            self.resumed(left, retired.address);
+        }
+        self.next = retired.target;
         if !self.holds(retired.address) {
             self.elsewhere(retired.address);
         }
@@ -261,7 +308,8 @@ impl Observer for Collector {
         self.clock += u64::from(event.cycles);
         let place = Place::Exception(event.number);
         if event.entered {
-            self.push(ROOT, None, place, NOWHERE, Some(event.number));
+            let left = self.resumes_at.take().unwrap_or(self.next);
+            self.push(ROOT, None, place, left, Some(event.number));
             let context = self.frames[self.frames.len() - 1].context;
             self.charge(context, 0, event.cycles.into());
             if self.counts() {
@@ -277,6 +325,7 @@ impl Observer for Collector {
             let context = self.contexts.child(ROOT, None, place);
             self.charge(context, 0, event.cycles.into());
             if let Some(index) = self.frames.iter().rposition(|frame| frame.exception == Some(event.number)) {
+                self.resumes_at = Some(self.frames[index].returns_to);
                 self.truncate(index);
             }
             self.settle();

@@ -17,3 +17,6 @@ pub mod annotate;
 pub mod folded;
 pub mod report;
 pub mod text;
+
+#[cfg(test)]
+mod tests;

@@ -163,7 +163,7 @@ impl<'a> Report<'a> {
             data_stall: at.data,
         };
         let line = |at: &'a super::summary::LineCost| Line {
-            file: &at.file,
+            file: &at.file.shown,
             line: at.line,
             exclusive: at.exclusive,
             inclusive: at.inclusive,

@@ -1,5 +1,6 @@
 //! Lines of source files, where this machine has them.
 
+use super::symbols::File;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -13,9 +14,11 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// A line of a file, without the space around it; none where the file is not here.
-    pub fn line(&mut self, path: &str, line: u32) -> Option<&str> {
-        let lines = self.files.entry(path.to_owned()).or_insert_with(|| read(Path::new(path)));
+    /// A line of a file, without the space around it; none where the file is not here. A file that is not where the image was built is
+    /// looked for below the current folder.
+    pub fn line(&mut self, file: &File, line: u32) -> Option<&str> {
+        let find = || read(Path::new(&file.path)).or_else(|| read(Path::new(&file.shown)));
+        let lines = self.files.entry(file.path.clone()).or_insert_with(find);
         let text = lines.as_ref()?.get((line as usize).checked_sub(1)?)?;
         (!text.is_empty()).then_some(text)
     }

@@ -4,7 +4,7 @@ use super::addresses::{ClassCost, Cost};
 use super::collect::Collector;
 use super::contexts::{Place, ROOT};
 use super::loops::{self, LoopCost};
-use super::symbols::{Frame, Line, Symbols};
+use super::symbols::{File, Frame, Line, Symbols};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,12 +30,10 @@ pub struct FunctionCost {
 /// What a source line cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineCost {
-    /// The file, without the folders of the machine that built the image.
-    pub file: String,
+    /// The file.
+    pub file: File,
     /// The line, from 1.
     pub line: u32,
-    /// The path as the image has it.
-    pub path: String,
     /// Cycles of its own instructions.
     pub exclusive: u64,
     /// Cycles of its instructions and of all that it calls.
@@ -99,7 +97,7 @@ impl Summary {
             loops: loops::find(&collector.functions, &all),
             ..Self::default()
         };
-        for ((_, stack), cycles) in sums.stacks.iter().map(|(stack, cycles)| (((), stack), cycles)) {
+        for (stack, cycles) in &sums.stacks {
             let names = stack.iter().map(|name| symbols.name(*name).to_owned()).collect();
             *summary.stacks.entry(names).or_insert(0) += cycles;
         }
@@ -111,11 +109,12 @@ impl Summary {
         }
         summary.functions.sort_by(|a, b| (Reverse(a.exclusive), &a.name).cmp(&(Reverse(b.exclusive), &b.name)));
         for (line, number) in sums.line_numbers {
-            let file = symbols.file(line.file);
-            let (file, path) = (file.shown.clone(), file.path.clone());
-            summary.lines.push(LineCost { file, path, line: line.line, ..sums.lines[number].cost.clone() });
+            let file = symbols.file(line.file).clone();
+            summary.lines.push(LineCost { file, line: line.line, ..sums.lines[number].cost.clone() });
         }
-        summary.lines.sort_by(|a, b| (Reverse(a.exclusive), &a.file, a.line).cmp(&(Reverse(b.exclusive), &b.file, b.line)));
+        summary
+            .lines
+            .sort_by(|a, b| (Reverse(a.exclusive), &a.file.shown, a.line).cmp(&(Reverse(b.exclusive), &b.file.shown, b.line)));
         summary
     }
 }

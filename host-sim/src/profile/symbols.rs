@@ -34,7 +34,7 @@ pub struct Frame {
 }
 
 /// A source file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
     /// What reports call it: without the folders of the machine that built the image.
     pub shown: String,
@@ -51,13 +51,16 @@ pub struct Symbols<'d> {
     files: Vec<File>,
     file_numbers: HashMap<String, u32>,
     frames: HashMap<u32, Vec<Frame>>,
+    /// Count what was inlined as part of the function that it was inlined into.
+    linked: bool,
     /// What is wrong with the debug information, one line each.
     pub warnings: Vec<String>,
 }
 
 impl<'d> Symbols<'d> {
-    /// Reads the debug information of an ELF file. Damaged information costs lines, not the profile.
-    pub fn new(elf: &'d [u8]) -> Self {
+    /// Reads the debug information of an ELF file. Damaged information costs lines, not the profile. `linked` counts what was inlined as
+    /// part of the function that it was inlined into.
+    pub fn new(elf: &'d [u8], linked: bool) -> Self {
         let (mut warnings, mut folders) = (Vec::new(), Vec::new());
         let context = match sections(elf) {
             None => {
@@ -81,7 +84,7 @@ impl<'d> Symbols<'d> {
         folders.sort_by_key(|folder| (std::cmp::Reverse(folder.len()), folder.clone()));
         folders.dedup();
         let (names, name_numbers, files, file_numbers, frames) = Default::default();
-        Self { context, folders, names, name_numbers, files, file_numbers, frames, warnings }
+        Self { context, folders, names, name_numbers, files, file_numbers, frames, linked, warnings }
     }
 
     /// The name with this number.
@@ -120,7 +123,8 @@ impl<'d> Symbols<'d> {
         let outer = outer.or_else(|| found.last().and_then(|(name, _)| name.clone()));
         let outer = outer.unwrap_or_else(|| format!("{:#010x}", functions.get(function).start));
         let mut frames = Vec::new();
-        for (depth, (name, line)) in found.into_iter().rev().enumerate() {
+        let shown = if self.linked { 1 } else { MAX_INLINED };
+        for (depth, (name, line)) in found.into_iter().rev().take(shown).enumerate() {
             let name = match name {
                 Some(name) if depth > 0 => self.number(&name),
                 _ if depth > 0 => self.number("?"),

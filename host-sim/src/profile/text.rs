@@ -16,7 +16,7 @@ pub fn tables(summary: &Summary, top: usize, caches: CacheCounts, sources: &mut 
     let _ = totals(&mut out, summary, caches);
     let _ = functions(&mut out, summary, top);
     let _ = lines(&mut out, summary, top, sources);
-    let _ = classes(&mut out, summary);
+    let _ = classes(&mut out, summary, top);
     out
 }
 
@@ -121,10 +121,10 @@ fn lines(out: &mut String, summary: &Summary, top: usize, sources: &mut Sources)
             share(line.inclusive, summary.cycles),
             per(line.exclusive, line.instructions),
         );
-        let place = format!("{}:{}", line.file, line.line);
+        let place = format!("{}:{}", line.file.shown, line.line);
         let room = COLUMNS.saturating_sub(numbers.chars().count() + 2);
         let place = tail(&place, room);
-        let text = sources.line(&line.path, line.line).unwrap_or("");
+        let text = sources.line(&line.file, line.line).unwrap_or("");
         let left = room.saturating_sub(place.chars().count() + 2);
         let text = if left < 8 { String::new() } else { head(text, left) };
         writeln!(out, "{}", format!("{numbers}  {place}  {text}").trim_end())?;
@@ -148,10 +148,10 @@ fn rest(
     writeln!(out, "{:>15} {:>5.1}%  in {} more {what}", grouped(cycles), share(cycles, summary.cycles), count - top)
 }
 
-fn classes(out: &mut String, summary: &Summary) -> std::fmt::Result {
+fn classes(out: &mut String, summary: &Summary, top: usize) -> std::fmt::Result {
     writeln!(out, "\nInstructions, by class of the cycle table")?;
     writeln!(out, "         cycles  share     instructions  share   CPI  class")?;
-    for class in &summary.classes {
+    for class in summary.classes.iter().take(top) {
         let numbers = format!(
             "{:>15} {:>5.1}% {:>16} {:>5.1}% {:>5.2}",
             grouped(class.cycles),
@@ -163,7 +163,7 @@ fn classes(out: &mut String, summary: &Summary) -> std::fmt::Result {
         let room = COLUMNS.saturating_sub(numbers.chars().count() + 2);
         writeln!(out, "{numbers}  {}", head(class.class, room))?;
     }
-    Ok(())
+    rest(out, summary.classes.len(), top, "classes", summary.classes.iter().skip(top).map(|one| one.cycles), summary)
 }
 
 #[cfg(test)]
