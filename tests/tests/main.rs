@@ -8,6 +8,7 @@
 //! * [`command_line`]: the programs as their users meet them: good runs, bad input, help, a killed training;
 //! * [`gdb`]: a debugger that speaks the remote protocol to the simulator;
 //! * [`exec`]: images of any origin on every core: hostile files, hostile guests, semihosting, interrupts, C programs;
+//! * [`profile`]: where the cycles of the firmware and of other images go, with good, missing and damaged debug information;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
 mod command_line;
@@ -18,4 +19,5 @@ mod gdb;
 mod hostile;
 mod on_target;
 mod parity;
+mod profile;
 mod session;
