@@ -32,8 +32,8 @@ Without an image, the firmware answers a prompt as in `host-sim run`. Every cycl
 
 Examples:
   host-sim profile --tokens 10
-  host-sim profile --under Session::step --annotate
-  host-sim profile --annotate dot --memory nrf52840
+  host-sim profile --under Session::run --annotate
+  host-sim profile --annotate=quantise --memory nrf52840
   host-sim profile --flamegraph flame.svg --folded stacks.txt --json profile.json
   host-sim profile program.elf argument")]
 pub struct Cmd {
@@ -236,9 +236,25 @@ fn observe(collector: &mut Collector, machine: &mut Machine, instructions: u64) 
     machine.run_observed(instructions, collector)
 }
 
-/// Whether a name is `wanted`, or ends in it from a `::` on.
+/// Whether a name is `wanted`, or ends in it from a `::` on. Without angle brackets in `wanted`, those of the name do not count.
 fn is_named(name: &str, wanted: &str) -> bool {
-    name == wanted || name.strip_suffix(wanted).is_some_and(|rest| rest.ends_with("::"))
+    let ends = |name: &str| name == wanted || name.strip_suffix(wanted).is_some_and(|rest| rest.ends_with("::"));
+    ends(name) || !wanted.contains('<') && ends(&without_arguments(name))
+}
+
+/// `a::B<C>::d` as `a::B::d`.
+fn without_arguments(name: &str) -> String {
+    let mut depth = 0u32;
+    let mut kept = String::new();
+    for character in name.chars() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => kept.push(character),
+            _ => {}
+        }
+    }
+    kept
 }
 
 fn named(functions: &Functions, wanted: &str) -> Vec<u32> {
@@ -251,7 +267,23 @@ fn find(functions: &Functions, wanted: &str) -> Result<Vec<u32>> {
     match found.into_iter().find(|found| !found.is_empty()) {
         Some(found) => Ok(found),
         None => {
-            bail!("the image has no function {wanted}: it may have been inlined everywhere; see the names without this option")
+            bail!("the image has no function {wanted}: choose one that was called and not inlined")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_named_by_their_last_parts_and_without_type_arguments() {
+        let name = "fathom::session::Session<P>::run";
+        for wanted in [name, "run", "Session::run", "Session<P>::run", "fathom::session::Session::run"] {
+            assert!(is_named(name, wanted), "{wanted}");
+        }
+        for wanted in ["un", "Session<Q>::run", "ion::run", "prefill", ""] {
+            assert!(!is_named(name, wanted), "{wanted}");
         }
     }
 }

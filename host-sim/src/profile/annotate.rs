@@ -25,8 +25,8 @@ pub fn annotate(
 ) -> String {
     let end = (*range.end()).min(range.start().saturating_add(MAX_BYTES));
     let stalls = collector.addresses.classes().iter().any(|class| class.fetch + class.data > 0);
-    let stall_title = if stalls { "fetch  data" } else { "" };
-    let mut out = format!("   address encoding   executions cycles/exec {stall_title}  share  instruction\n");
+    let stall_title = if stalls { " fetch  data" } else { "" };
+    let mut out = format!("   address encoding   executions cycles/exec{stall_title}  share  instruction\n");
     let (mut address, mut place) = (*range.start(), String::new());
     let mut idle: Vec<String> = Vec::new();
     while address <= end {
