@@ -324,13 +324,16 @@ fn push(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     }
 }
 
+/// What loads find below the stack pointer is what exception frames left there, so it is overwritten.
 fn below_sp(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
     let (words, rt) = (1 + random.below(63), random.below(8));
+    let (one, two) = ((rt << 12 | 0xD00) + words * 4, rt << 12 | 0x800 | words);
+    let from_r11 = 0x4658 | rt as u16; // MOV rt, r11
     match random.below(4) {
-        0 => down(w, &[0xF84D, ((rt << 12 | 0xD00) + words * 4) as u16]), // STR rt, [SP, #-n]!
-        1 => down(w, &[0xF85D, ((rt << 12 | 0xD00) + words * 4) as u16]), // LDR rt, [SP, #-n]!
-        2 => down(w, &[0xE96D, (rt << 12 | (8 + rt % 2) << 8 | words) as u16]), // STRD rt, r8, [SP, #-n]!
-        _ => down(w, &[0xE97D, (rt << 12 | (8 + rt % 2) << 8 | words) as u16]), // LDRD
+        0 => down(w, &[0xF84D, one as u16]),                   // STR rt, [SP, #-n]!
+        1 => down(w, &[0xF85D, one as u16, from_r11]),         // LDR
+        2 => down(w, &[0xE96D, two as u16]),                   // STRD rt, r8, [SP, #-n]!
+        _ => down(w, &[0xE97D, two as u16, from_r11, 0x46D8]), // LDRD; MOV r8, r11
     }
 }
 
