@@ -11,11 +11,11 @@ use super::{Class, Issue, Row, Status, Table, row};
 const MEASURED: &str = "jnk0le/random, pipeline cycle test/doc/cortex_m33.md (RP2350, r1p0)";
 const MULS: &str = "Arm KA001260 (MULS stalls a cycle more); jnk0le/random, cortex_m33.md";
 const PLAIN: &str = "one cycle as in Arm 100166 (Cortex-M4), table 3-1; none is published for the M33";
-const DIVIDES: &str = "Arm, Cortex-M processor comparison table: 2 to 11 cycles";
+const DIVIDES: &str = "2 to 11 cycles by overviews of the Cortex-M cores; no manual has it";
 const AS_M4: &str = "as for the Cortex-M4 in Arm 100166; none is published for the M33";
-const EXCEPTIONS: &str = "Arm, Cortex-M processor comparison table: 12 cycles";
+const EXCEPTIONS: &str = "12 cycles by overviews of the Cortex-M cores, as for the Cortex-M4";
 
-use Status::{Documented, Estimate, MeasuredByOthers};
+use Status::{Estimate, MeasuredByOthers};
 
 /// The table.
 pub const TABLE: Table =
@@ -32,8 +32,8 @@ const ROWS: &[Row] = &[
     row(Class::MultiplyLong, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::MultiplyLongAccumulate, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::MultiplySimd, 1, 0, MEASURED, MeasuredByOthers),
-    row(Class::Divide, 2, 0, DIVIDES, Documented),
-    row(Class::DivideRange, 9, 0, DIVIDES, Documented),
+    row(Class::Divide, 2, 0, DIVIDES, Estimate),
+    row(Class::DivideRange, 9, 0, DIVIDES, Estimate),
     row(Class::IfThen, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::Hint, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::Wait, 2, 0, AS_M4, Estimate),
@@ -79,7 +79,7 @@ const ROWS: &[Row] = &[
     row(Class::FloatStore, 1, 0, MEASURED, MeasuredByOthers),
     row(Class::FloatStoreDouble, 0, 1, MEASURED, MeasuredByOthers),
     row(Class::FloatStoreMultiple, 0, 1, MEASURED, MeasuredByOthers),
-    row(Class::ExceptionEntry, 12, 0, EXCEPTIONS, Documented),
+    row(Class::ExceptionEntry, 12, 0, EXCEPTIONS, Estimate),
     row(Class::ExceptionReturn, 10, 0, AS_M4, Estimate),
     row(Class::TailChain, 6, 0, AS_M4, Estimate),
     row(Class::FloatFrame, 0, 1, AS_M4, Estimate),

@@ -7,15 +7,17 @@
 use super::{Class, Issue, Row, Status, Table, row};
 
 const INTEGER: &str = "Arm 100166 (Cortex-M4 r0p1 manual; DDI0439 before), table 3-1";
-const PAIRING: &str = "Arm DDI0337I, section 3.3.3, and TI SWCU185G (load/store timings)";
+const PAIRING: &str = "TI SWCU185G and SWCU192, load/store timings; the same text in Arm DDI0337I, page 3-9";
 const MEASURED: &str = "jnk0le/random, pipeline cycle test/doc/cortex_m3m4.md (STM32F407)";
-const RELOAD: &str = "Arm DDI0337I, section 3.3.3: LDR pc takes 2 + 3 cycles, TBB 2 + 1 + 3";
+const RELOAD: &str = "TI SWCU185G, load/store timings (as Arm DDI0337I, page 3-9): LDR pc takes 2 + 3 cycles, TBB 2 + 1 + 3";
 const BRANCHES: &str = "Arm 100166, table 3-1: 1 to 3, depending on early speculation; jnk0le/random and cortexm-AES (STM32F407)";
-const FOLDING: &str = "Arm 100166, ACTLR.DISFOLD; jnk0le/cortexm-AES (STM32F407)";
+const FOLDING: &str =
+    "Arm 100166, ACTLR.DISFOLD; LLVM, ARMScheduleM3.td (only IT goes with another); jnk0le/cortexm-AES (STM32F407)";
 const PRODUCTS: &str = "fitted to pornin/curve9767 (STM32F407)";
 const BARRIERS: &str = "Arm 100166, table 3-1: 1 + B, where B is 0 or, for ISB, a refill";
 const FLOAT: &str = "Arm 100166 (DDI0439 before), table 7-1 (FPU instruction set)";
-const FLOAT_RESULT: &str = "Arm 100166, section 7.2.3: one cycle longer if the next instruction takes the result";
+const FLOAT_RESULT: &str =
+    "Arm 100166, notes on the FPU instruction set: one cycle longer if the next instruction takes the result";
 const EXCEPTIONS: &str = "Arm KA103489845 (interrupt latency of Cortex-M3 and Cortex-M4)";
 const CHAIN: &str = "TI SLAU356I, section 1.5.8";
 
@@ -69,7 +71,7 @@ const ROWS: &[Row] = &[
     row(Class::StoreMultiple, 1, 1, INTEGER, Documented),
     row(Class::LoadExclusive, 2, 0, INTEGER, Documented),
     row(Class::StoreExclusive, 2, 0, INTEGER, Documented),
-    row(Class::UnalignedAccess, 1, 0, "Arm 100166, section 3.4.2: an unaligned access becomes two", Estimate),
+    row(Class::UnalignedAccess, 1, 0, "an unaligned access becomes two", Estimate),
     row(Class::Branch, 1, 0, INTEGER, Documented),
     row(Class::BranchLink, 1, 0, INTEGER, Documented),
     row(Class::BranchExchange, 1, 0, INTEGER, Documented),

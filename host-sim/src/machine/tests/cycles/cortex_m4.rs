@@ -9,7 +9,7 @@ pub(super) const CASES: &[Case] = &[
     case(("nop; adds r0, r0, r1; ssat r0, #8, r0; sxtb16 r0, r1; bfi r0, r1, #0, #4", &[0xBF00, 0x1840, 0xF300, 0x0007, 0xFA2F, 0xF081, 0xF361, 0x0003]), 5),
     case(("mul r0, r1, r2; mla r0, r1, r2, r3; smlad r0, r1, r2, r3; umull r0, r5, r1, r2; smlald r0, r5, r1, r2; umlal r0, r5, r1, r2", &[0xFB01, 0xF002, 0xFB01, 0x3002, 0xFB21, 0x3002, 0xFBA1, 0x0502, 0xFBC1, 0x05C2, 0xFBE1, 0x0502]), 6),
     case(("add.w r0, r1, r2, lsl #2; and.w r0, r1, r2, ror #8", &[0xEB01, 0x0082, 0xEA01, 0x2032]), 2),
-    // DDI0337I, 3.3.3: loads pipeline behind loads, two cycles for the first.
+    // DDI0337I, page 3-9: loads pipeline behind loads, two cycles for the first.
     case(("ldr r0, [r4]", &[0x6820]), 2),
     case(("ldr r0, [r4]; ldrb r1, [r4]; ldrsh r2, [r4, #2]!", &[0x6820, 0x7821, 0xF934, 0x2F02]), 4),
     case(("vldr s0, [r4]; ldr r0, [r4]; nop.n; nop.n; ldr.n r0, [r4]; ldr.w r0, [r4]", &[0xED94, 0x0A00, 0x6820, 0xBF00, 0xBF00, 0x6820, 0xF8D4, 0x0000]), 7),
@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
     case(("ldr r0, [r4]; str r0, [r4]; ldr r0, [r4]", &[0x6820, 0x6020, 0x6820]), 6),
     case(("str r0, [r4]; strb r0, [r4]; vstr s0, [r4]", &[0x6020, 0x7020, 0xED84, 0x0A00]), 3),
     case(("str r0, [r4, r0]", &[0x5020]), 2),
-    // DDI0337I, 3.3.3: an address made by the instruction before costs a cycle, and such a load does not pipeline.
+    // DDI0337I, page 3-9: an address made by the instruction before costs a cycle, and such a load does not pipeline.
     case(("adds r0, r4, #4; ldr r1, [r0]", &[0x1D20, 0x6801]), 4),
     case(("str r4, [r4]; nop; ldr r0, [r4]; ldr r0, [r0]", &[0x6024, 0xBF00, 0x6820, 0x6800]), 6),
     // A store of the product just made waits a cycle.
