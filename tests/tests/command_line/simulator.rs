@@ -229,3 +229,19 @@ fn the_clock_changes_rates_and_nothing_else() {
     assert_eq!((slow["clock_hz"].take(), fast["clock_hz"].take()), (10_000_000.into(), 1_000_000_000.into()));
     assert_eq!(slow, fast);
 }
+
+#[test]
+fn without_an_image_the_one_for_the_core_is_built_and_gives_the_same_text() {
+    let simulator = Simulator::new();
+    let wanted = simulator.report(&["--tokens", "4"]);
+    for core in ["cortex-m0plus", "cortex-m3", "cortex-m33"] {
+        let json = simulator.scene.path("core.json");
+        let base = ["run", "--core", core, "--model", &simulator.blob, "--prompt", PROMPT, "--tokens", "4", "--json", &json];
+        succeed(&mut host_sim(&base));
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        assert_eq!(report["core"], core);
+        assert_eq!(report["text"], wanted["text"], "{core}");
+        assert_eq!(report["depth"], wanted["depth"], "{core}");
+        assert_ne!(report["memory"]["flash_code"], wanted["memory"]["flash_code"], "{core}: another image");
+    }
+}
