@@ -137,13 +137,13 @@ impl Cmd {
             image: name,
             under: self.under.clone(),
         };
+        if let Some(under) = self.under.as_ref().filter(|_| summary.entries == 0) {
+            bail!("{under} was never called: leave out --under to see what was");
+        }
         let mut out = stdout().lock();
         let model = format!("{}, {}, table {}", subject.core, subject.memory_profile, subject.cost_table);
         writeln!(out, "Profile of {} ({model}); cycles are modelled", subject.image)?;
         if let Some(under) = &self.under {
-            if summary.entries == 0 {
-                bail!("{under} was never called: leave out --under to see what was");
-            }
             let (entries, outside) = (grouped(summary.entries), grouped(summary.outside));
             let each = grouped((summary.cycles + summary.entries / 2) / summary.entries);
             writeln!(out, "only {under}: entered {entries} times, {each} cycles each; {outside} cycles outside")?;
