@@ -1,7 +1,8 @@
 //! A modelled Cortex-M that executes Fathom firmware images and counts their cycles.
 //!
-//! In the order of the data: an [`image`] and a model are placed by a [`memory_map`] on a [`board`], whose [`machine`] executes them; [`rtt`] and
-//! [`semihosting`] carry bytes out; [`log`] and [`answer`] decode them; [`stream`] shows the text, [`report`] the figures.
+//! In the order of the data: an [`image`] and a model are placed by a [`memory_map`] on a [`board`], whose [`machine`] executes them;
+//! [`rtt`] and [`semihosting`] carry bytes out; [`log`] and [`answer`] decode them; [`stream`] shows the text, [`profile`] where the
+//! cycles went, [`report`] the figures.
 #![forbid(unsafe_code)]
 
 pub mod attributes;
