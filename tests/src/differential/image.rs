@@ -7,7 +7,7 @@ use super::random::Random;
 use super::row::{Kind, Needs, Row};
 use super::snippet::{self, CONTEXT, Snippet};
 use super::state::State;
-use super::{data, dsp, floating, flow, memory, missing, multiple};
+use super::{data, dsp, floating, flow, limits, memory, missing, multiple};
 
 /// Some snippets, with the same number of states each.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Image {
         let rows = rows(family, board);
         let flows = match family {
             Family::Memory => flow::FLOWS,
-            Family::StackLimit => flow::LIMITS,
+            Family::StackLimit => limits::FLOWS,
             _ => &[],
         };
         for _ in 0..encodings {
