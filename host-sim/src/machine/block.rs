@@ -115,8 +115,9 @@ impl BlockCache {
                 false => 0,
             };
             let op = match decode::decode(first_half, second_half, address, it != 0) {
-                // A missing FPU is a missing coprocessor, which execution reports, but not in Armv6-M, which has none.
-                op if features.executes(op, wide) || op.is_float() && features.v7 && !features.float4 => op,
+                op if features.executes(op, wide) => op,
+                // A missing FPU is a missing coprocessor, but not in Armv6-M, which has none.
+                op if op.is_float() && features.v7 => Op::Coprocessor { number: 10 },
                 _ => Op::Undefined,
             };
             let halfwords_before = (address.wrapping_sub(pc) >> 1) as u8;

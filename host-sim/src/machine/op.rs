@@ -258,7 +258,7 @@ pub(super) enum Op {
     SupervisorCall,
     Breakpoint { imm: u8 },
     Undefined,
-    /// An access to a coprocessor that no core here has.
+    /// An access to a coprocessor that no core here has; 10 and 11 are the FPU, which has no such instruction.
     Coprocessor { number: u8 },
     /// TT, and TTT with `unprivileged`: what the memory protection unit allows at an address.
     TestTarget { unprivileged: bool, rd: Reg, rn: Reg },

@@ -10,6 +10,8 @@ pub const ROWS: &[Row] = &[
     core("MRC", "11101110 iii1 iiii tttt 1111 iii1 iiii"),
     core("MCR", "11101110 iii0 iiii tttt 1111 iii1 iiii"),
     core("CDP", "11101110 iiii iiii iiii 0iii iii0 iiii"),
+    core("CDP to the FPU, unallocated", "111011101 i 01 iiii iiii 1010 i1i1 iiii"),
+    core("CDP2 to the FPU, unallocated", "111111101 i 01 iiii iiii 101i i1i0 iiii"),
     core("LDC", "11101101 i0i1 nnnn iiii 0iii iiiiiiii"),
     core("STC", "11101101 i0i0 nnnn iiii 0iii iiiiiiii"),
 ];

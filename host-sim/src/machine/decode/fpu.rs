@@ -3,14 +3,21 @@
 use super::{bit, field, literal_base, reg};
 use crate::machine::op::{FloatOp, FloatRounding, FloatUnary, Op, Reg};
 
+/// What is allocated to no instruction here is still an access to its coprocessor, which may be missing or denied.
 pub(super) fn decode(first: u16, second: u16, pc: u32) -> Op {
-    let coprocessor = field(second, 11, 8) as u8;
+    let number = field(second, 11, 8) as u8;
     if field(first, 9, 8) == 3 {
         return Op::Undefined; // Advanced SIMD
     }
-    if !matches!(coprocessor, 10 | 11) {
-        return Op::Coprocessor { number: coprocessor };
+    match extension(first, second, pc) {
+        _ if !matches!(number, 10 | 11) => Op::Coprocessor { number },
+        Op::Undefined => Op::Coprocessor { number },
+        op => op,
     }
+}
+
+fn extension(first: u16, second: u16, pc: u32) -> Op {
+    let coprocessor = field(second, 11, 8);
     if bit(first, 12) {
         return if field(first, 9, 8) == 2 && coprocessor == 10 { version_5(first, second) } else { Op::Undefined };
     }

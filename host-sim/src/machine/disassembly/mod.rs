@@ -157,7 +157,7 @@ fn branch_or_system(c: &Context) -> String {
         Op::TestTarget { unprivileged, rd, rn } => {
             format!("{} {}", c.name(if unprivileged { "ttt" } else { "tt" }), registers([rd, rn]))
         }
-        Op::Coprocessor { number } => coprocessor(c, number),
+        Op::Coprocessor { number } if !matches!(number, 10 | 11) => coprocessor(c, number),
         _ => undefined(c),
     }
 }

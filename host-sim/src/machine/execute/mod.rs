@@ -194,6 +194,9 @@ impl Core {
                 return Flow::Stop;
             }
             Op::Undefined => return self.raise(FaultKind::Undefined, address_of(at, block_pc)),
+            Op::Coprocessor { number: 10 | 11 } if self.has_fpu() => {
+                return self.raise(FaultKind::Undefined, address_of(at, block_pc));
+            }
             Op::Coprocessor { .. } => return self.raise(FaultKind::NoCoprocessor, address_of(at, block_pc)),
             Op::TestTarget { unprivileged, rd, rn } => self.set(rd, self.test_target(unprivileged, self.get(rn))),
             Op::SecureGateway => {}

@@ -8,7 +8,7 @@ impl Core {
     /// Whether CPACR grants the FPU; starts a floating-point context if so.
     #[cold]
     pub(super) fn prepare_fpu(&mut self) -> bool {
-        if self.spec.float.is_none() || !self.system.fpu_enabled() {
+        if !self.has_fpu() {
             return false;
         }
         if std::mem::take(&mut self.lazy_frame) {
@@ -20,6 +20,11 @@ impl Core {
         }
         self.fpu_ready = true;
         true
+    }
+
+    /// Whether there is an FPU, and CPACR grants it.
+    pub(super) fn has_fpu(&self) -> bool {
+        self.spec.float.is_some() && self.system.fpu_enabled()
     }
 
     pub(super) fn wait(&mut self) -> Flow {

@@ -47,7 +47,9 @@ fn a_missing_unit_is_a_missing_coprocessor() {
     assert_eq!(fault(&cores::CORTEX_M0PLUS, add).0, Some(FaultKind::Undefined));
     let other: Program = ("mrc p15, 0, r0, c0, c0", &[0xEE10, 0x0F10]);
     assert_eq!(fault(&cores::CORTEX_M4, other).0, Some(FaultKind::NoCoprocessor));
-    assert_eq!(fault(&cores::CORTEX_M4, ("vadd.f64 d0, d0, d0", &[0xEE30, 0x0B00])).0, Some(FaultKind::Undefined));
+    let double: Program = ("vadd.f64 d0, d0, d0", &[0xEE30, 0x0B00]);
+    assert_eq!(fault(&cores::CORTEX_M4, double).0, Some(FaultKind::Undefined));
+    assert_eq!(fault(&cores::CORTEX_M3, double).0, Some(FaultKind::NoCoprocessor));
 }
 
 /// s0 and the exception flags of FPSCR after an instruction on s1 and s2.
