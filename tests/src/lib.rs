@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod checkpoints;
+pub mod chromium;
 pub mod commands;
 pub mod debugger;
 pub mod differential;

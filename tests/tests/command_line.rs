@@ -3,6 +3,7 @@
 //! * [`usage`]: help, usage errors, colours;
 //! * [`path`]: from a text to a blob, and what each step prints;
 //! * [`simulator`]: what `host-sim run` reports and how its options change it;
+//! * [`verdicts`]: what `host-sim compare` and `run --budget` pass and fail;
 //! * [`refusals`], [`guest_refusals`]: each bad input gives one line, a non-zero exit and no file;
 //! * [`killed`]: a training that was killed ends where an uninterrupted one does.
 
@@ -12,3 +13,4 @@ mod path;
 mod refusals;
 mod simulator;
 mod usage;
+mod verdicts;

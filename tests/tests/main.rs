@@ -9,6 +9,7 @@
 //! * [`gdb`]: a debugger that speaks the remote protocol to the simulator;
 //! * [`exec`]: images of any origin on every core: hostile files, hostile guests, semihosting, interrupts, C programs;
 //! * [`profile`]: where the cycles of the firmware and of other images go, with good, missing and damaged debug information;
+//! * [`report_page`]: the page of `host-sim report`, as text and in headless Chromium;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
 mod command_line;
@@ -20,4 +21,5 @@ mod hostile;
 mod on_target;
 mod parity;
 mod profile;
+mod report_page;
 mod session;

@@ -32,10 +32,13 @@ pub fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
 }
 
+/// What [`difference`] says of values that are the same, or as good as.
+pub const SAME: &str = "0.0%";
+
 /// How much `new` is above or below `base`: `+3.2%`, `−0.5%`, `0.0%`; a dash where there is nothing to compare with.
 pub fn difference(base: f64, new: f64) -> String {
     if base == new {
-        return "0.0%".into();
+        return SAME.into();
     }
     if base == 0.0 || !base.is_finite() || !new.is_finite() {
         return "–".into();
@@ -43,6 +46,9 @@ pub fn difference(base: f64, new: f64) -> String {
     let change = 100.0 * (new - base) / base.abs();
     let sign = if change < 0.0 { '−' } else { '+' };
     let size = change.abs();
+    if size < 0.005 {
+        return SAME.into();
+    }
     if size < 0.05 { format!("{sign}{size:.2}%") } else { format!("{sign}{size:.1}%") }
 }
 
@@ -80,6 +86,7 @@ mod tests {
         assert_eq!(difference(100.0, 103.2), "+3.2%");
         assert_eq!(difference(200.0, 199.0), "−0.5%");
         assert_eq!(difference(10_000.0, 10_001.0), "+0.01%");
+        assert_eq!(difference(155e6, 155e6 + 2_000.0), "0.0%");
         assert_eq!(difference(5.0, 5.0), "0.0%");
         assert_eq!(difference(0.0, 5.0), "–");
     }

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::html::escaped;
-use super::numbers::{bytes, difference, percent};
+use super::numbers::{SAME, bytes, difference, percent};
 use crate::report::{Report, grouped};
 use std::fmt::Write;
 
@@ -33,7 +33,7 @@ fn figures(report: &Report) -> Vec<Figure> {
     let megahertz = report.clock_hz as f64 / 1e6;
     let count = |label: &str, number: u64| (label.to_owned(), number as f64, grouped(number));
 
-    figure(&format!("Tokens per second at {megahertz} MHz"), rate, format!("{rate:.1}"), Better::Higher);
+    figure("Tokens per second", rate, format!("{rate:.1} at {megahertz} MHz"), Better::Higher);
     figure("Cycles per token, mean", mean as f64, grouped(mean), Better::Lower);
     figure(
         "Mean depth",
@@ -59,10 +59,9 @@ fn figures(report: &Report) -> Vec<Figure> {
         percent(stalls, cycles.total),
         Better::Lower,
     );
-    if let Some(energy) = &report.energy {
-        let text = format!("{:.3} mJ (estimate)", energy.millijoules_per_token);
-        figure("Energy per token", energy.millijoules_per_token, text, Better::Lower);
-    }
+    let energy = report.energy.as_ref().map(|energy| energy.millijoules_per_token);
+    let text = energy.map_or("not known".into(), |energy| format!("{energy:.3} mJ (estimate)"));
+    figure("Energy per token", energy.unwrap_or(f64::NAN), text, Better::Lower);
     let memory = &report.memory;
     for (label, size) in [
         ("Flash, code", memory.flash_code),
@@ -91,8 +90,8 @@ fn single(run: &Run) -> String {
         let _ = writeln!(out, "<dl class=\"{class}\">");
         for figure in figures {
             // The number large, what it counts small.
-            let (number, unit) = figure.text.split_once(" of ").unwrap_or((&figure.text, ""));
-            let unit = if unit.is_empty() { String::new() } else { format!(" <small>of {unit}</small>") };
+            let (number, unit) = figure.text.split_once(' ').unwrap_or((&figure.text, ""));
+            let unit = if unit.is_empty() { String::new() } else { format!(" <small>{unit}</small>") };
             let _ = writeln!(out, "<div><dt>{}</dt><dd>{number}{unit}</dd></div>", figure.label);
         }
         out.push_str("</dl>\n");
@@ -120,14 +119,9 @@ fn several(runs: &[Run]) -> String {
     out.push_str("</tr></thead>\n<tbody>\n");
     let labels = all[0].iter().map(|figure| &figure.label);
     for (row, label) in labels.enumerate() {
-        // A clock of its own makes another label: the first run's stands for the row.
         let _ = write!(out, "<tr><th scope=\"row\">{label}</th>");
         for figures in &all {
-            let found = figures.iter().find(|figure| same_row(&figure.label, label));
-            let Some(figure) = found else {
-                out.push_str("<td>–</td>");
-                continue;
-            };
+            let figure = &figures[row];
             let _ = write!(out, "<td>{}", figure.text);
             if !std::ptr::eq(figures, &all[0]) {
                 out.push_str(&change(all[0][row].value, figure));
@@ -139,19 +133,17 @@ fn several(runs: &[Run]) -> String {
     out + "</tbody>\n</table>\n</div>\n"
 }
 
-fn same_row(a: &str, b: &str) -> bool {
-    let head = |label: &str| label.split(" at ").next().map(str::to_owned);
-    head(a) == head(b)
-}
-
 /// The difference of a figure to its base, by sign, arrow and word.
 fn change(base: f64, figure: &Figure) -> String {
+    if base.is_nan() || figure.value.is_nan() {
+        return String::new();
+    }
     let text = difference(base, figure.value);
-    let (arrow, lower) = match figure.value.total_cmp(&base) {
-        std::cmp::Ordering::Equal => return format!("<span class=\"change\">{text}</span>"),
-        std::cmp::Ordering::Less => ("▼", true),
-        std::cmp::Ordering::Greater => ("▲", false),
-    };
+    if text == SAME {
+        return format!("<span class=\"change\">{text}</span>");
+    }
+    let lower = figure.value < base;
+    let arrow = if lower { "▼" } else { "▲" };
     let (class, word) = match (figure.better, lower) {
         (Better::Neither, _) => ("", ""),
         (Better::Lower, true) | (Better::Higher, false) => (" better", " better"),

@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 10] = [
+const COMMANDS: [(Program, &[&str]); 12] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -18,6 +18,8 @@ const COMMANDS: [(Program, &[&str]); 10] = [
     (HOST_SIM, &[]),
     (HOST_SIM, &["run"]),
     (HOST_SIM, &["exec"]),
+    (HOST_SIM, &["report"]),
+    (HOST_SIM, &["compare"]),
 ];
 
 #[test]
