@@ -91,8 +91,11 @@ fn single(run: &Run) -> String {
         for figure in figures {
             // The number large, what it counts small.
             let (number, unit) = figure.text.split_once(' ').unwrap_or((&figure.text, ""));
-            let unit = if unit.is_empty() { String::new() } else { format!(" <small>{unit}</small>") };
-            let _ = writeln!(out, "<div><dt>{}</dt><dd>{number}{unit}</dd></div>", figure.label);
+            let value = match (class, unit) {
+                ("facts", _) | (_, "") => figure.text.clone(),
+                _ => format!("{number} <small>{unit}</small>"),
+            };
+            let _ = writeln!(out, "<div><dt>{}</dt><dd>{value}</dd></div>", figure.label);
         }
         out.push_str("</dl>\n");
     }
@@ -136,9 +139,9 @@ fn several(runs: &[Run]) -> String {
 /// The difference of a figure to its base, by sign, arrow and word.
 fn change(base: f64, figure: &Figure) -> String {
     if base.is_nan() || figure.value.is_nan() {
-        return String::new();
+        return "<span class=\"change\"></span>".into();
     }
-    let text = difference(base, figure.value);
+    let text = if base == 0.0 && figure.value != 0.0 { "from 0".into() } else { difference(base, figure.value) };
     if text == SAME {
         return format!("<span class=\"change\">{text}</span>");
     }
