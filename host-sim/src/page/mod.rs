@@ -1,6 +1,6 @@
 //! The report page: one HTML file that shows runs to people, with everything in it and nothing fetched.
 //!
-//! In the order of the page: [`summary`], [`text`], [`depth`], [`position`], [`places`], [`stalls`], [`memory`], [`conditions`]. What is
+//! In the order of the page: `summary`, `text`, `depth`, `position`, `places`, `stalls`, `memory`, `conditions`. What is
 //! drawn is a table too, or has one beside it; the script only adds what a pointer or the keyboard asks for.
 
 mod bars;

@@ -2,7 +2,7 @@
 //!
 //! An instruction issues in the cycle in which its operands can be forwarded to the units that take them ([`Forwarding`] says how long
 //! after their makers), never before its predecessor, and together with it only if [`pairing`](super::pairing) allows. Whatever is still
-//! on its way at the end of a block, its successor waits for: see [`Border`].
+//! on its way at the end of a block, its successor waits for: see `Border`.
 
 use super::operands::{Consumer, Producer, operands, producer};
 use super::pairing::{Candidate, Rules, Unit};

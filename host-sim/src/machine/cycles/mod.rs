@@ -1,4 +1,4 @@
-//! What instructions and events cost: [`class`] sorts them, one file per core prices the classes, [`pipeline`] and [`dual_issue`]
+//! What instructions and events cost: [`class`] sorts them, one file per core prices the classes, `pipeline` and `dual_issue`
 //! add up the price of a straight run of instructions. Nothing outside this folder holds a number of cycles.
 
 mod branch_prediction;
