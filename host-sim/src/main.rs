@@ -11,12 +11,13 @@ use std::process::ExitCode;
     name = "host-sim",
     version,
     after_help = "\
-Every cycle figure is modelled: see ARCHITECTURE.md.
+Every cycle figure is modelled: host-sim/ACCURACY.md compares them with silicon.
 
 Examples:
-  host-sim run
-  host-sim exec --core cortex-m4 program.elf some arguments
+  host-sim run --core cortex-m33 --memory rp2350 --json run.json
+  host-sim report run.json -o report.html
   host-sim profile --flamegraph flame.svg
+  host-sim exec --core cortex-m4 program.elf some arguments
   host-sim run --help"
 )]
 struct Arguments {

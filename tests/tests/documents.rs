@@ -38,7 +38,15 @@ fn paths_and_tests_named_in_the_documents_exist() {
         sources(&workspace().join(folder), &mut all);
     }
     let mut checked = 0;
-    for name in ["README.md", "ARCHITECTURE.md", "runtime/FORMAT.md", "firmware/models/default.md"] {
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "host-sim/README.md",
+        "host-sim/ACCURACY.md",
+        "runtime/FORMAT.md",
+        "firmware/models/default.md",
+    ];
+    for name in pages {
         for piece in quoted(&document(name)) {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
             let first = piece.split('/').next().unwrap_or_default();

@@ -17,7 +17,7 @@ use std::io::{Write, stderr, stdin, stdout};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
-/// Lets GDB control an image: breakpoints, watchpoints, single steps, registers, memory
+/// Let GDB control an image: breakpoints, watchpoints, single steps, registers, memory
 ///
 /// One debugger is served, from reset until it detaches, kills the guest, or the guest exits; the guest's exit code becomes the
 /// process's. Breakpoints and watchpoints change neither the guest's memory nor its cycles. Inside GDB, `monitor help` lists what

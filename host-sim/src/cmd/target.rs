@@ -53,7 +53,7 @@ impl TargetOptions {
     /// Unknown names and unreadable profiles.
     pub fn named(&self) -> Result<(Option<&'static CoreSpec>, MemoryProfile)> {
         let memory = memory_profile(&self.memory)?;
-        let Some(name) = self.core.as_deref().or(memory.core.as_deref().filter(|_| memory.is_of_a_chip())) else {
+        let Some(name) = self.core.as_deref().or(memory.core.as_deref()) else {
             return Ok((None, memory));
         };
         match cores::core(name) {

@@ -96,16 +96,10 @@ impl Op {
         match self {
             Op::Extend { extend: Extend::SignedBytes16 | Extend::UnsignedBytes16, .. } => true,
             Op::Extend { rn, .. } => rn != 15,
+            _ if self.is_dsp_multiplication() => true,
             _ => matches!(
                 self,
                 Op::MultiplyAccumulateAccumulateLong { .. }
-                    | Op::DualAdd { .. }
-                    | Op::DualSub { .. }
-                    | Op::DualLong { .. }
-                    | Op::MultiplyHalves { .. }
-                    | Op::MultiplyWordHalf { .. }
-                    | Op::MultiplyHalvesLong { .. }
-                    | Op::MultiplyMostSignificant { .. }
                     | Op::Saturate16 { .. }
                     | Op::SaturatingAdd { .. }
                     | Op::Parallel { .. }

@@ -1,21 +1,7 @@
 //! Memory systems as data: one TOML file a profile, in `host-sim/profiles/`.
 
+use super::cycles::Status;
 use serde::Deserialize;
-
-/// How sure a figure of a profile is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confidence {
-    /// In the manufacturer's documentation.
-    #[serde(alias = "documented")]
-    Documented,
-    /// Measured on silicon and published by others.
-    #[serde(alias = "measured by others")]
-    MeasuredByOthers,
-    /// Our reading of an imprecise source.
-    #[serde(alias = "estimate")]
-    Estimate,
-}
 
 /// Which line of a set makes room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -81,7 +67,7 @@ pub struct FlashTiming {
     /// Where the figures are from.
     pub source: String,
     /// How sure they are.
-    pub status: Option<Confidence>,
+    pub status: Option<Status>,
 }
 
 /// Timing of main memory.
@@ -96,7 +82,7 @@ pub struct RamTiming {
     /// Where the figures are from.
     pub source: String,
     /// How sure they are.
-    pub status: Option<Confidence>,
+    pub status: Option<Status>,
 }
 
 /// What the chip draws while the core runs.
@@ -110,7 +96,7 @@ pub struct Energy {
     /// Where the figures are from.
     pub source: String,
     /// How sure they are.
-    pub status: Confidence,
+    pub status: Status,
 }
 
 /// A memory system, with the chip that has it.
@@ -219,11 +205,6 @@ impl MemoryProfile {
             ram.data_cache.iter().try_for_each(|cache| cache.check("ram.data_cache"))?;
         }
         Ok(profile)
-    }
-
-    /// Whether it is that of a chip, with a core and a clock of its own.
-    pub fn is_of_a_chip(&self) -> bool {
-        self.name != "zero-wait"
     }
 
     /// Millijoules that `cycles` take at the chip's clock: an estimate from the datasheet's active current.

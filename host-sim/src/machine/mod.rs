@@ -26,6 +26,7 @@ mod memory_system;
 mod observer;
 mod op;
 mod op_registers;
+mod register_set;
 mod run_loop;
 mod special_registers;
 mod system_registers;

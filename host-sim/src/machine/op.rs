@@ -346,6 +346,33 @@ impl Op {
         ) || matches!(self, Op::LoadMultiple { list, .. } if list & 0x8000 != 0)
     }
 
+    /// The multiplications of the DSP extension with halves, pairs and most significant words.
+    pub(super) fn is_dsp_multiplication(self) -> bool {
+        matches!(
+            self,
+            Op::DualAdd { .. }
+                | Op::DualSub { .. }
+                | Op::DualLong { .. }
+                | Op::MultiplyHalves { .. }
+                | Op::MultiplyWordHalf { .. }
+                | Op::MultiplyHalvesLong { .. }
+                | Op::MultiplyMostSignificant { .. }
+        )
+    }
+
+    /// What the multiplier does, with or without accumulation.
+    pub(super) fn is_multiplication(self) -> bool {
+        self.is_dsp_multiplication()
+            || matches!(
+                self,
+                Op::Multiply { .. }
+                    | Op::MultiplyAdd { .. }
+                    | Op::MultiplySub { .. }
+                    | Op::MultiplyLong { .. }
+                    | Op::MultiplyAccumulateAccumulateLong { .. }
+            )
+    }
+
     /// The loads that pipeline with each other: one register, not into the program counter.
     pub(super) fn is_single_load(self) -> bool {
         matches!(

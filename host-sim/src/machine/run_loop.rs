@@ -8,7 +8,7 @@ use super::fault::{FaultKind, Stop};
 use super::memory_system::Stalls;
 use super::observer::{ExceptionEvent, FlowKind, Observer, Retired};
 use super::op::{Instruction, Op};
-use super::op_registers::Registers;
+use super::register_set::Registers;
 
 /// What the run loop is compiled for.
 pub(super) trait Observe {

@@ -233,14 +233,14 @@ mod tests {
 
     #[test]
     fn paths_do_not_depend_on_the_machine() {
-        let folders = ["/home/me/project".to_owned()];
+        let folders = ["/builds/project".to_owned()];
         for (path, expected) in [
-            ("/home/me/project/runtime/src/lib.rs", "runtime/src/lib.rs"),
-            ("/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/half-2.7.1/src/lib.rs", "half-2.7.1/src/lib.rs"),
+            ("/builds/project/runtime/src/lib.rs", "runtime/src/lib.rs"),
+            ("/any/registry/src/index-0123/half-2.7.1/src/lib.rs", "half-2.7.1/src/lib.rs"),
             ("/rustc/abc/library/core/src/ptr/mod.rs", "core/src/ptr/mod.rs"),
             ("/usr/lib/rustlib/src/rust/library/core/src/ptr/mod.rs", "core/src/ptr/mod.rs"),
             ("/usr/include/stdio.h", "/usr/include/stdio.h"),
-            ("/home/me/projector/x.c", "/home/me/projector/x.c"),
+            ("/builds/projector/x.c", "/builds/projector/x.c"),
         ] {
             assert_eq!(shown(path, &folders), expected);
         }

@@ -224,14 +224,19 @@ fn exclusive(w: &mut Writer, random: &mut Random, _: &Board) -> Operand {
         1 => (0xE8D0_0F4F, 0xE8C0_0F40 | failed),
         _ => (0xE8D0_0F5F, 0xE8C0_0F50 | failed),
     };
-    w.wide(load | base << 16 | loaded << 12);
+    claim_and_store(w, random, load | base << 16 | loaded << 12, store | base << 16, [loaded, stored]);
+    Operand::Scratch(base as usize)
+}
+
+/// A load with exclusive access and the store of the second of `values`, sometimes after the claim was dropped or used up.
+fn claim_and_store(w: &mut Writer, random: &mut Random, load: u32, store: u32, values: [u32; 2]) {
+    w.wide(load);
     match random.below(3) {
-        0 => w.wide(0xF3BF_8F2F),                       // CLREX
-        1 => w.wide(store | base << 16 | loaded << 12), // the second store then fails
+        0 => w.wide(0xF3BF_8F2F),             // CLREX
+        1 => w.wide(store | values[0] << 12), // the second store then fails
         _ => {}
     }
-    w.wide(store | base << 16 | stored << 12);
-    Operand::Scratch(base as usize)
+    w.wide(store | values[1] << 12);
 }
 
 /// The same with the ordered accesses of Armv8-M.
@@ -239,13 +244,8 @@ fn ordered_exclusive(w: &mut Writer, random: &mut Random, _: &Board) -> Operand 
     let [base, loaded, stored, failed] = registers(random);
     let size = random.pick(&[0xC0, 0xD0, 0xE0]);
     let store = 0xE8C0_0F00 | size | failed;
-    w.wide(0xE8D0_0F0F | size | base << 16 | loaded << 12);
-    match random.below(3) {
-        0 => w.wide(0xF3BF_8F2F),                       // CLREX
-        1 => w.wide(store | base << 16 | loaded << 12), // the second store then fails
-        _ => {}
-    }
-    w.wide(store | base << 16 | stored << 12);
+    let load = 0xE8D0_0F0F | size | base << 16 | loaded << 12;
+    claim_and_store(w, random, load, store | base << 16, [loaded, stored]);
     Operand::Scratch(base as usize)
 }
 

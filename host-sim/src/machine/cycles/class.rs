@@ -196,13 +196,7 @@ impl Class {
             Op::MultiplyAdd { .. } | Op::MultiplySub { .. } => (Self::MultiplyAccumulate, 0),
             Op::MultiplyLong { accumulate: false, .. } => (Self::MultiplyLong, 0),
             Op::MultiplyLong { .. } | Op::MultiplyAccumulateAccumulateLong { .. } => (Self::MultiplyLongAccumulate, 0),
-            Op::DualAdd { .. }
-            | Op::DualSub { .. }
-            | Op::DualLong { .. }
-            | Op::MultiplyHalves { .. }
-            | Op::MultiplyWordHalf { .. }
-            | Op::MultiplyHalvesLong { .. }
-            | Op::MultiplyMostSignificant { .. } => (Self::MultiplySimd, 0),
+            _ if op.is_dsp_multiplication() => (Self::MultiplySimd, 0),
             Op::Divide { .. } => (Self::Divide, 0),
             Op::IfThen => (Self::IfThen, 0),
             Op::Nop | Op::Yield | Op::SendEvent => (Self::Hint, 0),

@@ -8,7 +8,7 @@ use super::operands::{Consumer, Producer, operands, producer};
 use super::pairing::{Candidate, Rules, Unit};
 use super::{Class, Status, Table};
 use crate::machine::op::{Instruction, Op};
-use crate::machine::op_registers::Registers;
+use crate::machine::register_set::Registers;
 
 /// How many cycles behind its maker's issue a value can be taken, by the unit that takes it; 0 is the same cycle.
 #[derive(Clone, Copy, Debug)]

@@ -17,14 +17,18 @@ pub(super) mod pipeline;
 
 pub(super) use branch_prediction::Predictor;
 pub use class::Class;
-use dual_issue::Forwarding;
 
-/// How well a row of a table is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use dual_issue::Forwarding;
+use serde::Deserialize;
+
+/// How well a row of a table or a figure of a memory profile is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// In the manufacturer's documentation.
     Documented,
     /// Measured on silicon and published by others.
+    #[serde(rename = "measured by others")]
     MeasuredByOthers,
     /// Our reading of an imprecise source.
     Estimate,

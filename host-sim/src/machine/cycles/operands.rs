@@ -1,7 +1,7 @@
 //! What an operation takes and gives, in the words of a pipeline: who makes a value, and which unit takes it.
 
 use crate::machine::op::{Alu, Extend, FloatOp, FloatUnary, Lanes, Op, Shift, Unary, Width};
-use crate::machine::op_registers::Registers;
+use crate::machine::register_set::Registers;
 
 /// Who made a value, as far as its forwarding goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,18 +213,7 @@ pub(super) fn producer(op: Op) -> Producer {
         Op::Saturate { .. } | Op::Saturate16 { .. } | Op::SaturatingAdd { .. } | Op::AbsoluteDifferences { .. } => {
             Producer::Saturating
         }
-        Op::Multiply { .. }
-        | Op::MultiplyAdd { .. }
-        | Op::MultiplySub { .. }
-        | Op::MultiplyLong { .. }
-        | Op::MultiplyAccumulateAccumulateLong { .. }
-        | Op::DualAdd { .. }
-        | Op::DualSub { .. }
-        | Op::DualLong { .. }
-        | Op::MultiplyHalves { .. }
-        | Op::MultiplyWordHalf { .. }
-        | Op::MultiplyHalvesLong { .. }
-        | Op::MultiplyMostSignificant { .. } => Producer::Multiply,
+        _ if op.is_multiplication() => Producer::Multiply,
         Op::LoadWord { .. } | Op::LoadWordRegister { .. } | Op::LoadDual { .. } | Op::LoadDualLiteral { .. } => Producer::Load,
         Op::LoadMultiple { .. } | Op::LoadExclusive { .. } => Producer::Load,
         Op::LoadIndexed { width, .. } | Op::LoadLiteral { width, .. } => {

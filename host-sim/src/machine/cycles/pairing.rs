@@ -191,18 +191,7 @@ fn units(op: Op) -> Unit {
         | Op::Parallel { .. }
         | Op::Select { .. }
         | Op::AbsoluteDifferences { .. } => Unit::SIMD.and(Unit::FIRST),
-        Op::Multiply { .. }
-        | Op::MultiplyAdd { .. }
-        | Op::MultiplySub { .. }
-        | Op::MultiplyLong { .. }
-        | Op::MultiplyAccumulateAccumulateLong { .. }
-        | Op::DualAdd { .. }
-        | Op::DualSub { .. }
-        | Op::DualLong { .. }
-        | Op::MultiplyHalves { .. }
-        | Op::MultiplyWordHalf { .. }
-        | Op::MultiplyHalvesLong { .. }
-        | Op::MultiplyMostSignificant { .. } => Unit::MAC,
+        _ if op.is_multiplication() => Unit::MAC,
         Op::FloatLoad { .. } | Op::FloatLoadLiteral { .. } => Unit::LOAD.and(float_units(op)),
         _ if op.is_single_load() => Unit::LOAD,
         Op::LoadExclusive { .. } => Unit::LOAD.and(Unit::FIRST),

@@ -3,7 +3,7 @@
 
 use super::{Class, Table};
 use crate::machine::op::{FloatOp, Instruction, Op};
-use crate::machine::op_registers::Registers;
+use crate::machine::register_set::Registers;
 
 /// What the instruction before leaves behind.
 #[derive(Clone, Copy, Default)]

@@ -8,6 +8,7 @@ mod float;
 mod interrupts;
 mod memory;
 mod memory_profiles;
+mod op_registers;
 mod published;
 mod system;
 
