@@ -1,6 +1,6 @@
 //! Whatever the bytes, `Blob::parse` refuses them or the model runs: never a panic.
 
-use fathom::format::prelude::{PRELUDE_BYTES, Prelude, checksum};
+use fathom::format::prelude::{PRELUDE_BYTES, Prelude, VERSION, checksum};
 use fathom::format::{Cache, Element, Header, Mlp, Norm, Policy, Position, ShapeError};
 use fathom::{Blob, BlobError, NoProbe, Plan, PlanError, Session, StepError};
 use fathom_tests::models::{Aligned, header, point, random_blob, routed, tokens};
@@ -100,10 +100,12 @@ fn rejects_an_erased_region_and_other_files() {
 }
 
 #[test]
-fn rejects_a_future_version() {
-    let mut blob = random_blob(&small(Element::Int8), 1);
-    blob.bytes_mut()[4] = 2;
-    assert_eq!(try_run(blob.bytes()), Err(BlobError::Version { wanted: 1, found: 2 }));
+fn rejects_an_older_and_a_future_version() {
+    for found in [VERSION - 1, VERSION + 1] {
+        let mut blob = random_blob(&small(Element::Int8), 1);
+        blob.bytes_mut()[4..6].copy_from_slice(&found.to_le_bytes());
+        assert_eq!(try_run(blob.bytes()), Err(BlobError::Version { wanted: VERSION, found }));
+    }
 }
 
 #[test]
@@ -135,7 +137,7 @@ fn with_header(header: &Header) -> Aligned {
     let mut blob = Aligned::zeros(1 << 16);
     let total_bytes = blob.bytes().len() as u32;
     blob.bytes_mut()[PRELUDE_BYTES..][..encoded.len()].copy_from_slice(encoded);
-    let prelude = Prelude { version: 1, header_bytes: encoded.len() as u16, total_bytes, crc: 0 };
+    let prelude = Prelude { version: VERSION, header_bytes: encoded.len() as u16, total_bytes, crc: 0 };
     blob.bytes_mut()[..PRELUDE_BYTES].copy_from_slice(&prelude.write());
     reseal(blob.bytes_mut());
     blob

@@ -1,21 +1,24 @@
 //! Row-pair packing of int8 weights, both halves.
 //!
-//! One halfword holds two rows of one column: `256 * A + B`, `|A|, |B| <= 127`. A word holds two neighbouring columns (little-endian:
-//! the even column low). Rows are taken in groups of up to [`GROUP_ROWS`] (three pairs); inside a group the words of its pairs
+//! One halfword holds two rows of one column: `256 * A + (B + 128)`, `|A|, |B| <= 127`: A in two's complement above B in offset binary,
+//! so that one mask takes both columns of B out of a word. A word holds two neighbouring columns (little-endian: the even column low). Rows are taken in groups of up to [`GROUP_ROWS`] (three pairs); inside a group the words of its pairs
 //! alternate, so that a kernel reads one stream: `pair 0 columns 0-1, pair 1 columns 0-1, pair 2 columns 0-1, pair 0 columns 2-3, ...`.
 //! The last group has as many pairs as are left; a missing last row is stored as zeros.
 //!
-//! Why it is exact: with `P = sum((256 A + B) x)` and `Q = sum(B x)` modulo 2^32, `A`'s row is `(P - Q) >> 8` as long as
-//! `|sum(A x)| < 2^23`, which holds for [`EXACT_COLUMNS`] columns of int8 activations. Longer rows are summed in pieces.
+//! Why two 16-bit products are exact: with `P = sum((256 A + B + 128) x)` and `Q = sum((B + 128) x)` modulo 2^32, `A`'s row is
+//! `(P - Q) >> 8` as long as `|sum(A x)| < 2^23`, which holds for [`EXACT_COLUMNS`] columns of int8 activations and any bytes; `B`'s is
+//! `Q - 128 sum(x)`. Longer rows are summed in pieces.
 
 use super::shape::ROW_MULTIPLE;
 
+/// What a halfword adds to its lower row.
+pub const LOW_OFFSET: i16 = 128;
 /// Rows of one full group.
 pub const GROUP_ROWS: usize = 6;
-/// Columns that one accumulation may span: `127 * 127 * 512 < 2^23`.
+/// Columns that one accumulation may span: `128 * 127 * 512 < 2^23`.
 pub const EXACT_COLUMNS: usize = 512;
 
-const _: () = assert!(127 * 127 * EXACT_COLUMNS < 1 << 23);
+const _: () = assert!(128 * 127 * EXACT_COLUMNS < 1 << 23);
 
 /// Bytes of a packed matrix.
 pub const fn packed_bytes(rows: usize, columns: usize) -> usize {
@@ -37,8 +40,7 @@ const fn halfword(rows: usize, columns: usize, row: usize, column: usize) -> usi
 
 /// Splits a halfword into its rows `(A, B)`.
 pub const fn split(halfword: i16) -> (i16, i16) {
-    let low = halfword as i8 as i16;
-    (halfword.wrapping_sub(low) >> 8, low)
+    (halfword >> 8, (halfword & 0xff) - LOW_OFFSET)
 }
 
 /// Writes a matrix in packed form.
@@ -46,7 +48,7 @@ pub const fn split(halfword: i16) -> (i16, i16) {
 /// *Shapes*: `matrix` `[rows, columns]` row-major, `packed` halfwords of [`packed_bytes`] bytes. *Range*: `|matrix| <= 127`.
 pub fn pack(matrix: &[i8], rows: usize, columns: usize, packed: &mut [i16]) {
     debug_assert!(matrix.len() == rows * columns && packed.len() * 2 == packed_bytes(rows, columns));
-    packed.fill(0);
+    packed.fill(LOW_OFFSET);
     for row in 0..rows {
         for column in 0..columns {
             let value = i16::from(matrix[row * columns + column]);
@@ -90,9 +92,10 @@ mod tests {
         let matrix: Vec<i8> = (0..8 * 4).map(|i| i as i8).collect();
         let mut packed = [0i16; 16];
         pack(&matrix, 8, 4, &mut packed);
+        let halfwords = |rows: &[(i16, i16)]| rows.iter().map(|(a, b)| 256 * a + b + LOW_OFFSET).collect::<Vec<_>>();
         // Rows 0 and 1 at columns 0 and 1, then rows 2 and 3, then rows 4 and 5, then columns 2 and 3 of rows 0 and 1.
-        assert_eq!(packed[..8], [4, 256 + 5, 8 * 256 + 12, 9 * 256 + 13, 16 * 256 + 20, 17 * 256 + 21, 2 * 256 + 6, 3 * 256 + 7]);
+        assert_eq!(packed[..8], halfwords(&[(0, 4), (1, 5), (8, 12), (9, 13), (16, 20), (17, 21), (2, 6), (3, 7)]));
         // Rows 6 and 7 are a group of one pair.
-        assert_eq!(packed[12..], [24 * 256 + 28, 25 * 256 + 29, 26 * 256 + 30, 27 * 256 + 31]);
+        assert_eq!(packed[12..], halfwords(&[(24, 28), (25, 29), (26, 30), (27, 31)]));
     }
 }

@@ -14,7 +14,7 @@ pub const PRELUDE_BYTES: usize = 16;
 /// First bytes of every blob.
 pub const MAGIC: [u8; 4] = *b"FTHM";
 /// The version of the format that this crate writes and reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
 use super::int8::GroupSums;
+use crate::format::packing::LOW_OFFSET;
 
 /// A naked function is assembled apart from the target's features; those of Armv8-M would not have the extension in any case.
 #[cfg(armv8m)]
@@ -20,11 +21,11 @@ macro_rules! processor {
     };
 }
 
-/// `SMLAD P; SXTB16; SMLAD Q` for the word in `$w` and the activations in `$x`.
+/// `SMLAD P; UXTB16; SMLAD Q` for the word in `$w` and the activations in `$x`.
 macro_rules! pair {
     ($w:literal, $x:literal, $p:literal, $q:literal) => {
         concat!(
-            "smlad ", $p, ", ", $w, ", ", $x, ", ", $p, "\n", "sxtb16 ", $w, ", ", $w, "\n", "smlad ", $q, ", ", $w, ", ", $x,
+            "smlad ", $p, ", ", $w, ", ", $x, ", ", $p, "\n", "uxtb16 ", $w, ", ", $w, "\n", "smlad ", $q, ", ", $w, ", ", $x,
             ", ", $q, "\n",
         )
     };
@@ -101,5 +102,11 @@ pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, c
         // SAFETY: the assertion and the slice above give the kernel its `columns / 2` words of input and, for each, one word per
         // pair; `pairs` is 1 to 3 and selects the kernel that reads as many.
         unsafe { kernel(weights.as_ptr(), input.as_ptr(), columns / 2, sums) }
+        let offset = i32::from(LOW_OFFSET) * input.iter().map(|x| i32::from(*x)).sum::<i32>();
+        for rows in sums.chunks_exact_mut(2).take(pairs) {
+            if let [_, b] = rows {
+                *b -= offset;
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Matrix times tile with row-pair packed int8 weights (see [`crate::format::packing`]).
 
 use super::TOKENS_PER_PASS;
-use crate::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pairs_in_group};
+use crate::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pairs_in_group, split};
 
 /// A packed int8 matrix.
 #[derive(Clone, Copy, Debug)]
@@ -74,45 +74,36 @@ pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, c
     group_sums_portable(weights, pairs, input, stride, columns, sums);
 }
 
-/// Adds, for each token `t`, the sums of a group's rows over `columns` columns to `sums[t]`. The definition of the int8 product:
-/// `P = sum(h x)` and `Q = sum(low(h) x)` modulo 2^32, row `A += (P - Q) >> 8` (arithmetic), row `B += Q`.
+/// Adds, for each token `t`, the exact sums of a group's rows over `columns` columns to `sums[t]`. The definition of the int8 product.
 ///
 /// *Shapes*: `weights` `pairs * columns` packed halfwords, `input` `[tokens, stride]` of which the first `columns` of each row are
-/// read, `sums` `[tokens]`. *Range*: `columns` a multiple of 4, at most [`EXACT_COLUMNS`].
+/// read, `sums` `[tokens]`. *Range*: `columns` a multiple of 4, at most [`EXACT_COLUMNS`]; `|input| <= 127`.
 pub fn group_sums_portable(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
     const CHUNK: usize = 64; // columns unpacked at once: 768 bytes of stack, and whole vectors on the host
-    let mut products = [[0i32; GROUP_ROWS]; TOKENS_PER_PASS]; // P and Q of each pair
     let mut start = 0;
     while start < columns {
         let chunk = (columns - start).min(CHUNK);
-        let mut unpacked = [[0i16; CHUNK]; GROUP_ROWS]; // h and low(h) of each pair
+        let mut unpacked = [[0i16; CHUNK]; GROUP_ROWS]; // the group's rows
         for (index, words) in weights[pairs * start..][..pairs * chunk].chunks_exact(2 * pairs).enumerate() {
             for (pair, word) in words.chunks_exact(2).enumerate() {
                 for (offset, halfword) in word.iter().enumerate() {
-                    unpacked[2 * pair][2 * index + offset] = *halfword;
-                    unpacked[2 * pair + 1][2 * index + offset] = i16::from(*halfword as i8);
+                    let (a, b) = split(*halfword);
+                    unpacked[2 * pair][2 * index + offset] = a;
+                    unpacked[2 * pair + 1][2 * index + offset] = b;
                 }
             }
         }
-        for (token, products) in products.iter_mut().enumerate().take(sums.len()) {
+        for (token, sums) in sums.iter_mut().enumerate() {
             let mut padded = [0i16; CHUNK];
             padded[..chunk].copy_from_slice(&input[token * stride + start..][..chunk]);
-            for (product, unpacked) in products.iter_mut().zip(&unpacked).take(2 * pairs) {
+            for (total, unpacked) in sums.iter_mut().zip(&unpacked).take(2 * pairs) {
                 let mut sum = 0i32;
                 for (x, w) in padded.iter().zip(unpacked) {
                     sum = sum.wrapping_add(i32::from(*x) * i32::from(*w));
                 }
-                *product = product.wrapping_add(sum);
+                *total = total.wrapping_add(sum);
             }
         }
         start += chunk;
-    }
-    for (sums, products) in sums.iter_mut().zip(&products) {
-        for (sums, products) in sums.chunks_exact_mut(2).zip(products.chunks_exact(2)) {
-            if let ([a, b], [p, q]) = (sums, products) {
-                *a = a.wrapping_add(p.wrapping_sub(*q) >> 8);
-                *b = b.wrapping_add(*q);
-            }
-        }
     }
 }

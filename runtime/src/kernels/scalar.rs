@@ -47,13 +47,13 @@ fn pass<const ALL: usize, const PAIRS: usize, const FIRST: usize>(weights: &[[u3
         let (x0, x1) = (i32::from(*x as i16), *x as i32 >> 16);
         for ((p, q), h) in p.iter_mut().zip(&mut q).zip(&words[FIRST.min(ALL - 1)..]) {
             let (h0, h1) = (i32::from(*h as i16), *h as i32 >> 16);
-            *p = p.wrapping_add(h0 * x0).wrapping_add(h1 * x1);
-            *q = q.wrapping_add(i32::from(h0 as i8) * x0).wrapping_add(i32::from(h1 as i8) * x1);
+            *p = p.wrapping_add((h0 >> 8) * x0).wrapping_add((h1 >> 8) * x1);
+            *q = q.wrapping_add(((h0 & 0xff) - 128) * x0).wrapping_add(((h1 & 0xff) - 128) * x1);
         }
     }
     for (sums, (p, q)) in sums.chunks_exact_mut(2).skip(FIRST).zip(p.iter().zip(&q)) {
         if let [a, b] = sums {
-            *a = a.wrapping_add(p.wrapping_sub(*q) >> 8);
+            *a = a.wrapping_add(*p);
             *b = b.wrapping_add(*q);
         }
     }
