@@ -18,6 +18,7 @@ Examples:
   host-sim report run.json -o report.html
   host-sim profile --flamegraph flame.svg
   host-sim exec --core cortex-m4 program.elf some arguments
+  host-sim bench --core cortex-m4
   host-sim run --help"
 )]
 struct Arguments {
@@ -33,6 +34,7 @@ enum Command {
     Exec(cmd::exec::Cmd),
     Gdb(cmd::gdb::Cmd),
     Profile(Box<cmd::profile::Cmd>),
+    Bench(cmd::bench::Cmd),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Exec(command) => command.run(),
         Command::Gdb(command) => command.run(),
         Command::Profile(command) => command.run(),
+        Command::Bench(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -6,8 +6,10 @@
 //! * [`packing`]: the row-pair packing of int8 weights;
 //! * [`prelude`]: the first 16 bytes and the checksum;
 //! * [`writer`]: fills a blob (its reader is `blob`);
-//! * [`record`]: what a running device and its host say to each other.
+//! * [`record`]: what a running device and its host say to each other;
+//! * [`bench`]: what a host asks of the image that runs single kernels.
 
+pub mod bench;
 pub mod header;
 pub mod layout;
 pub mod packing;

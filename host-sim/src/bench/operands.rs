@@ -1,0 +1,86 @@
+//! Pseudo-random operands for a case, and the result that the runtime computes from them on the host.
+
+use super::case::Case;
+use fathom::format::Element;
+use fathom::format::bench::Work;
+use fathom::format::packing;
+use fathom::kernels::{half_float, int8};
+
+/// What the image finds in flash, and what it must answer.
+#[derive(Clone, Debug)]
+pub struct Operands {
+    /// Request and operands.
+    pub region: Vec<u8>,
+    /// The result.
+    pub expected: Vec<f32>,
+}
+
+/// SplitMix64: the same stream on every host.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in `-most..=most`.
+    fn within(&mut self, most: i16) -> i16 {
+        (self.bits() % (2 * most as u64 + 1)) as i16 - most
+    }
+
+    /// Uniform in steps of 2^-12 between 1/2 and 1.
+    fn scale(&mut self) -> f32 {
+        0.5 + f32::from((self.bits() % 2048) as u16) / 4096.0
+    }
+}
+
+impl Operands {
+    /// Those of a case, always the same; `None` for a shape that no kernel takes.
+    pub fn new(case: &Case) -> Option<Self> {
+        let spans = case.work.operands()?;
+        let mut region = vec![0; spans.total];
+        case.work.write(&mut region)?;
+        let mut expected = vec![0.0; case.work.outputs()];
+        let mut random = Random(1);
+        let Work::Product { element, rows, columns, tokens } = case.work;
+        let (rows, columns, tokens) = (usize::from(rows), usize::from(columns), usize::from(tokens));
+        let elements = tokens * columns;
+        match element {
+            Element::Int8 => {
+                let values: Vec<i8> = (0..rows * columns).map(|_| random.within(127) as i8).collect();
+                let mut weights = vec![0; spans.weights.bytes / 2];
+                packing::pack(&values, rows, columns, &mut weights);
+                let scales: Vec<f32> = (0..rows).map(|_| random.scale()).collect();
+                let input: Vec<i16> = (0..elements).map(|_| random.within(127)).collect();
+                let input_scales: Vec<f32> = (0..tokens).map(|_| random.scale()).collect();
+                let matrix = int8::Matrix { rows, columns, weights: &weights, scales: &scales, bias: &[] };
+                int8::matmul(&matrix, &input, &input_scales, tokens, &mut expected);
+                fill(&mut region[spans.weights.range()], &weights, |w| w.to_le_bytes());
+                fill(&mut region[spans.scales.range()], &scales, |s| s.to_le_bytes());
+                fill(&mut region[spans.input.range()], &input, |x| x.to_le_bytes());
+                fill(&mut region[spans.input_scales.range()], &input_scales, |s| s.to_le_bytes());
+            }
+            Element::F16 => {
+                // Normal halves of both signs between 2^-8 and 2^3.
+                let half = |bits: u64| (bits & 0x83ff) as u16 | (7 + (bits >> 32) as u16 % 11) << 10;
+                let weights: Vec<u16> = (0..rows * columns).map(|_| half(random.bits())).collect();
+                let input: Vec<f32> = (0..elements).map(|_| f32::from(random.within(2047)) / 1024.0).collect();
+                let matrix = half_float::Matrix { rows, columns, weights: &weights, bias: &[] };
+                half_float::matmul(&matrix, &input, tokens, &mut expected);
+                fill(&mut region[spans.weights.range()], &weights, |w| w.to_le_bytes());
+                fill(&mut region[spans.input.range()], &input, |x| x.to_le_bytes());
+            }
+        }
+        Some(Self { region, expected })
+    }
+}
+
+/// Little-endian bytes of `values`.
+fn fill<T: Copy, const N: usize>(into: &mut [u8], values: &[T], bytes: impl Fn(T) -> [u8; N]) {
+    for (into, value) in into.as_chunks_mut::<N>().0.iter_mut().zip(values) {
+        *into = bytes(*value);
+    }
+}
