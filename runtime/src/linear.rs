@@ -28,7 +28,7 @@ impl<'m> Linear<'m> {
         match blob.shape().element {
             Element::Int8 => {
                 let (weights, scales) = (blob.packed(layout.weights), blob.floats(layout.scales));
-                Self::Int8(int8::Matrix { rows, columns, weights, scales, bias })
+                Self::Int8(int8::Matrix { rows, columns, stride: columns, weights, scales, bias })
             }
             Element::F16 => Self::F16(half_float::Matrix { rows, columns, weights: blob.halves(layout.weights), bias }),
         }

@@ -2,9 +2,9 @@
 //!
 //! On the target the fast twins are compared with these, bit for bit, by `firmware/src/bin/kernel_twins.rs`.
 
-use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pack, packed_bytes};
+use fathom::format::packing::{GROUP_ROWS, pack, packed_bytes, pairs_in_group, split};
 use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
-use fathom::kernels::int8::{self, group_sums_portable};
+use fathom::kernels::int8::{self, sums_portable};
 use fathom::kernels::quantise::quantise;
 use fathom::kernels::scalar;
 use half::f16;
@@ -44,7 +44,7 @@ proptest! {
         let bias: Vec<f32> = if biased { (0..rows).map(|row| row as f32 - 3.5).collect() } else { Vec::new() };
         let input_scales: Vec<f32> = (0..tokens).map(|token| 0.5 / (token + 1) as f32).collect();
         let wide: Vec<i16> = input.iter().map(|x| i16::from(*x)).collect();
-        let matrix = int8::Matrix { rows, columns, weights: &packed, scales: &scales, bias: &bias };
+        let matrix = int8::Matrix { rows, columns, stride: columns, weights: &packed, scales: &scales, bias: &bias };
         let mut output = vec![f32::NAN; tokens * rows];
         int8::matmul(&matrix, &wide, &input_scales, tokens, &mut output);
         for token in 0..tokens {
@@ -62,32 +62,37 @@ proptest! {
     }
 
     #[test]
-    fn group_sums_follow_their_definition_for_any_halfwords(
-        pairs in 1..=GROUP_ROWS / 2,
-        quads in 1..=EXACT_COLUMNS / 4,
+    fn int8_sums_are_exact_for_any_bytes_strides_and_alignments(
+        (rows, columns, tokens) in shapes(),
+        spare in 0..3usize, // in fours of columns
         offset in 0..2usize, // in halfwords: aligned to words or not
         seed in any::<u64>(),
     ) {
-        let columns = 4 * quads;
+        let stride = columns + 4 * spare;
         let mut state = seed | 1;
         let mut next = || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; state };
-        let weights: Vec<i16> = (0..pairs * columns + offset).map(|_| next() as i16).collect();
-        let input: Vec<i16> = (0..columns + offset).map(|_| (next() % 255) as i16 - 127).collect();
+        let weights: Vec<i16> = (0..packed_bytes(rows, stride) / 2 + offset).map(|_| next() as i16).collect();
+        let input: Vec<i16> = (0..tokens * columns + offset).map(|_| (next() % 255) as i16 - 127).collect();
         let (weights, input) = (&weights[offset..], &input[offset..]);
-        let mut sums = [[7; GROUP_ROWS]];
-        let mut scalar_sums = sums;
-        group_sums_portable(weights, pairs, input, columns, columns, &mut sums);
-        scalar::group_sums(weights, pairs, input, columns, columns, &mut scalar_sums);
-        prop_assert_eq!(&sums[0][..2 * pairs], &scalar_sums[0][..2 * pairs]);
-        for pair in 0..pairs {
-            let (mut sum_a, mut sum_b) = (0i64, 0i64);
-            for (column, x) in input.iter().enumerate() {
-                let h = weights[(column / 2 * pairs + pair) * 2 + column % 2];
-                sum_a += i64::from(h >> 8) * i64::from(*x);
-                sum_b += i64::from((h & 0xff) - 128) * i64::from(*x);
+        let matrix = int8::Matrix { rows, columns, stride, weights, scales: &[], bias: &[] };
+        let mut sums = vec![7; tokens * rows + 1];
+        sums_portable(&matrix, input, tokens, &mut sums);
+        let mut scalar_sums = vec![7; tokens * rows + 1];
+        scalar::sums(&matrix, input, tokens, &mut scalar_sums);
+        prop_assert_eq!(&sums, &scalar_sums);
+        prop_assert_eq!(sums[tokens * rows], 7); // what lies behind is left alone
+        for (token, input) in input.chunks_exact(columns).enumerate() {
+            for row in 0..rows {
+                let group = row / GROUP_ROWS;
+                let pairs = pairs_in_group(rows, group);
+                let weights = &weights[group * GROUP_ROWS / 2 * stride..];
+                let mut sum = 0i64;
+                for (column, x) in input.iter().enumerate() {
+                    let (a, b) = split(weights[(column / 2 * pairs + row % GROUP_ROWS / 2) * 2 + column % 2]);
+                    sum += i64::from(*x) * i64::from(if row % 2 == 0 { a } else { b });
+                }
+                prop_assert_eq!(i64::from(sums[token * rows + row]), sum);
             }
-            prop_assert_eq!(sums[0][2 * pair], 7 + sum_a as i32);
-            prop_assert_eq!(sums[0][2 * pair + 1], 7 + sum_b as i32);
         }
     }
 

@@ -6,10 +6,11 @@
 
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
-use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS};
+use fathom::format::packing::GROUP_ROWS;
 use fathom::kernels::TOKENS_PER_PASS;
 use fathom::kernels::half_float::{LANES, row_lanes, row_lanes_portable};
-use fathom::kernels::int8::{GroupSums, group_sums, group_sums_portable};
+use fathom::kernels::int8::{Matrix, sums, sums_portable};
+use fathom::kernels::requantise::{as_sums, requantise, requantise_portable};
 use fathom_firmware::board::{self, Exit};
 
 /// Cases of each kernel.
@@ -63,20 +64,40 @@ fn fill(random: &mut Random, case: u32, weights: &mut [i16], input: &mut [i16]) 
 }
 
 fn int8_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
-    let mut weights = [0i16; GROUP_ROWS / 2 * EXACT_COLUMNS];
-    let mut input = [0i16; TOKENS * EXACT_COLUMNS];
-    let pairs = 1 + random.below(GROUP_ROWS / 2);
-    let columns = if case < 3 { EXACT_COLUMNS } else { 4 * (1 + random.below(EXACT_COLUMNS / 4)) };
-    let (weights, input) = (&mut weights[..pairs * columns], &mut input[..TOKENS * columns]);
-    fill(random, case, weights, input);
-    let mut fast: [GroupSums; TOKENS] = [[case as i32; GROUP_ROWS]; TOKENS];
+    const ROWS: usize = 14;
+    const COLUMNS: usize = 600; // past one piece of `EXACT_COLUMNS`
+    let mut weights = [0i16; GROUP_ROWS / 2 * COLUMNS];
+    let mut input = [0i16; TOKENS * COLUMNS + 1];
+    let tokens = 1 + random.below(TOKENS);
+    let rows = 1 + random.below(ROWS);
+    let most = (weights.len() * 2 / rows.next_multiple_of(2)).min(COLUMNS) / 4;
+    let columns = if case < 3 { 4 * most } else { 4 * (1 + random.below(most)) };
+    let stride = columns + 4 * random.below(most + 1 - columns / 4);
+    let offset = random.below(2);
+    let input = &mut input[offset..][..tokens * columns];
+    fill(random, case, &mut weights, input);
+    let matrix = Matrix { rows, columns, stride, weights: &weights, scales: &[], bias: &[] };
+    let (mut fast, mut portable) = ([7; TOKENS * ROWS + 1], [7; TOKENS * ROWS + 1]);
+    sums(&matrix, input, tokens, &mut fast);
+    sums_portable(&matrix, input, tokens, &mut portable);
+    portable.iter().for_each(|sum| digest.add(*sum as u32));
+    fast == portable
+}
+
+fn requantisation_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
+    const ROWS: usize = 40;
+    let rows = 1 + random.below(ROWS);
+    let (mut scales, mut bias, mut fast) = ([0.0; ROWS], [0.0; ROWS], [0.0; ROWS]);
+    scales.iter_mut().for_each(|scale| *scale = random.bits() as f32 * 1e-12);
+    bias.iter_mut().for_each(|bias| *bias = random.bits() as i32 as f32 * 1e-9);
+    as_sums(&mut fast).iter_mut().for_each(|sum| *sum = random.bits() as i32 >> (case % 24));
     let mut portable = fast;
-    group_sums(weights, pairs, input, columns, columns, &mut fast);
-    group_sums_portable(weights, pairs, input, columns, columns, &mut portable);
-    let rows = 2 * pairs;
-    portable.iter().flat_map(|sums| &sums[..rows]).for_each(|sum| digest.add(*sum as u32));
-    // A kernel for fewer pairs leaves the sums of the others alone or adds zeros: both keep them.
-    fast.iter().zip(&portable).all(|(fast, portable)| fast[..rows] == portable[..rows])
+    let (scales, bias) = (&scales[..rows], &bias[..if case.is_multiple_of(2) { rows } else { 0 }]);
+    let input_scale = random.bits() as f32 * 1e-11;
+    requantise(scales, bias, input_scale, &mut fast[..rows]);
+    requantise_portable(scales, bias, input_scale, &mut portable[..rows]);
+    portable.iter().for_each(|value| digest.add(value.to_bits()));
+    fast.map(f32::to_bits) == portable.map(f32::to_bits)
 }
 
 fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
@@ -111,8 +132,9 @@ fn main() -> ! {
     let mut differences = 0;
     for case in 0..CASES {
         differences += u32::from(!int8_agrees(&mut random, case, &mut digest));
+        differences += u32::from(!requantisation_agrees(&mut random, case, &mut digest));
         differences += u32::from(!f16_agrees(&mut random, case, &mut digest));
     }
-    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 2 * CASES, differences, digest.0);
+    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 3 * CASES, differences, digest.0);
     board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })
 }

@@ -4,8 +4,10 @@
 //! Loads stand next to one another, because a Cortex-M4 pipelines only neighbouring loads (ARM DDI0439, 3.3.2 "Load/store timings").
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
-use super::int8::GroupSums;
-use crate::format::packing::LOW_OFFSET;
+use super::int8::Matrix;
+use crate::format::packing::{EXACT_COLUMNS, GROUP_ROWS, LOW_OFFSET};
+
+type GroupSums = [i32; GROUP_ROWS];
 
 /// A naked function is assembled apart from the target's features; those of Armv8-M would not have the extension in any case.
 #[cfg(armv8m)]
@@ -89,24 +91,28 @@ group_kernel!(
 );
 group_kernel!(one_pair, "ldr r10, [r0], #4", pair!("r10", "lr", "r4", "r5"));
 
-/// Twin of [`super::int8::group_sums_portable`], bit-equal.
-pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
-    assert!((1..=3).contains(&pairs) && columns > 0 && columns.is_multiple_of(4) && weights.len() >= pairs * columns);
-    let kernel = match pairs {
-        1 => one_pair,
-        2 => two_pairs,
-        _ => three_pairs,
-    };
-    for (token, sums) in sums.iter_mut().enumerate() {
-        let input = &input[token * stride..][..columns];
-        // SAFETY: the assertion and the slice above give the kernel its `columns / 2` words of input and, for each, one word per
-        // pair; `pairs` is 1 to 3 and selects the kernel that reads as many.
-        unsafe { kernel(weights.as_ptr(), input.as_ptr(), columns / 2, sums) }
-        let offset = i32::from(LOW_OFFSET) * input.iter().map(|x| i32::from(*x)).sum::<i32>();
-        for rows in sums.chunks_exact_mut(2).take(pairs) {
-            if let [_, b] = rows {
-                *b -= offset;
+/// Twin of [`super::int8::sums_portable`], bit-equal.
+pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+    let Matrix { rows, columns, .. } = *matrix;
+    for (input, sums) in input.chunks_exact(columns.max(1)).zip(sums.chunks_exact_mut(rows.max(1))).take(tokens) {
+        for ((pairs, weights), sums) in matrix.groups().zip(sums.chunks_mut(GROUP_ROWS)) {
+            let kernel = match pairs {
+                1 => one_pair,
+                2 => two_pairs,
+                _ => three_pairs,
+            };
+            let mut group = [0; GROUP_ROWS];
+            for (weights, input) in weights.chunks(pairs * EXACT_COLUMNS).zip(input.chunks(EXACT_COLUMNS)) {
+                if input.is_empty() || !input.len().is_multiple_of(4) || weights.len() < pairs * input.len() {
+                    return;
+                }
+                // SAFETY: the condition gives the kernel a positive even number of words of input and, for each, one word per pair;
+                // `pairs` is 1 to 3 and selects the kernel that reads as many.
+                unsafe { kernel(weights.as_ptr(), input.as_ptr(), input.len() / 2, &mut group) }
+                let offset = i32::from(LOW_OFFSET) * input.iter().map(|x| i32::from(*x)).sum::<i32>();
+                group.as_chunks_mut::<2>().0.iter_mut().for_each(|[_, b]| *b -= offset);
             }
+            sums.iter_mut().zip(group).for_each(|(to, from)| *to = from);
         }
     }
 }

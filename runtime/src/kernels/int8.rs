@@ -1,15 +1,17 @@
 //! Matrix times tile with row-pair packed int8 weights (see [`crate::format::packing`]).
 
-use super::TOKENS_PER_PASS;
-use crate::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pairs_in_group, split};
+use super::requantise::{as_sums, requantise};
+use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, pairs_in_group};
 
-/// A packed int8 matrix.
+/// A packed int8 matrix, or the left part of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'m> {
     /// Output rows.
     pub rows: usize,
     /// Input columns, a multiple of 4.
     pub columns: usize,
+    /// Columns that the matrix was packed with, at least `columns`: more in a cache that fills up.
+    pub stride: usize,
     /// Packed weights.
     pub weights: &'m [i16],
     /// `[rows]`.
@@ -18,92 +20,84 @@ pub struct Matrix<'m> {
     pub bias: &'m [f32],
 }
 
-/// Sums of the rows of one group, `A` of pair 0, `B` of pair 0, `A` of pair 1, ...
-pub type GroupSums = [i32; GROUP_ROWS];
+impl<'m> Matrix<'m> {
+    /// The groups of rows: how many pairs each has, and its `pairs * columns` halfwords (fewer where the memory is too short).
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (usize, &'m [i16])> {
+        let (rows, columns, size) = (self.rows, self.columns, GROUP_ROWS / 2 * self.stride);
+        self.weights.chunks(size.max(1)).take(rows.div_ceil(GROUP_ROWS)).enumerate().map(move |(group, weights)| {
+            let pairs = pairs_in_group(rows, group);
+            (pairs, weights.get(..pairs * columns).unwrap_or_default())
+        })
+    }
+}
 
 /// `output[t][r] = (sum_c weight[r][c] * input[t][c]) * (scales[r] * input_scales[t]) + bias[r]`.
 ///
-/// *Shapes*: `input` `[tokens, columns]`, `input_scales` `[tokens]`, `output` `[tokens, rows]`. *Range*: `|input| <= 127`.
+/// *Shapes*: `input` `[tokens, columns]`, `input_scales` `[tokens]`, `output` `[tokens, rows]`. *Range*: as [`sums`].
 pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: usize, output: &mut [f32]) {
-    let Matrix { rows, columns, .. } = *matrix;
-    let mut sums = [[0; GROUP_ROWS]; TOKENS_PER_PASS];
-    let mut first_token = 0;
-    while first_token < tokens {
-        let pass = (tokens - first_token).min(TOKENS_PER_PASS);
-        let input = &input[first_token * columns..][..pass * columns];
-        for group in 0..rows.div_ceil(GROUP_ROWS) {
-            let pairs = pairs_in_group(rows, group);
-            let weights = &matrix.weights[group * (GROUP_ROWS / 2) * columns..][..pairs * columns];
-            sums[..pass].fill([0; GROUP_ROWS]); // not all of them: most calls are for one token
-            let mut column = 0;
-            while column < columns {
-                let piece = (columns - column).min(EXACT_COLUMNS);
-                let weights = &weights[pairs * column..][..pairs * piece];
-                group_sums(weights, pairs, &input[column..], columns, piece, &mut sums[..pass]);
-                column += piece;
-            }
-            let first_row = group * GROUP_ROWS;
-            for (token, sums) in sums[..pass].iter().enumerate() {
-                let token = first_token + token;
-                let scale = input_scales[token];
-                let output = &mut output[token * rows..][..rows];
-                for ((y, sum), weight_scale) in output[first_row..].iter_mut().zip(sums).zip(&matrix.scales[first_row..]) {
-                    *y = *sum as f32 * (weight_scale * scale);
-                }
-            }
-        }
-        first_token += pass;
-    }
-    if !matrix.bias.is_empty() {
-        for output in output.chunks_exact_mut(rows).take(tokens) {
-            for (y, bias) in output.iter_mut().zip(matrix.bias) {
-                *y += bias;
-            }
-        }
+    sums(matrix, input, tokens, as_sums(output));
+    for (output, input_scale) in output.chunks_exact_mut(matrix.rows.max(1)).zip(input_scales).take(tokens) {
+        requantise(matrix.scales, matrix.bias, *input_scale, output);
     }
 }
 
-/// Adds the sums of one group over one piece of columns: [`group_sums_portable`] or a fast twin, chosen at compile time.
-#[inline(always)]
-pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
-    #[cfg(all(dsp, not(feature = "portable")))]
-    super::dsp::group_sums(weights, pairs, input, stride, columns, sums);
-    #[cfg(all(scalar, not(feature = "portable")))]
-    super::scalar::group_sums(weights, pairs, input, stride, columns, sums);
-    #[cfg(any(not(any(dsp, scalar)), feature = "portable"))]
-    group_sums_portable(weights, pairs, input, stride, columns, sums);
-}
-
-/// Adds, for each token `t`, the exact sums of a group's rows over `columns` columns to `sums[t]`. The definition of the int8 product.
+/// `sums[t][r] = sum_c weight[r][c] * input[t][c]`, exact: [`sums_portable`] or a fast twin, chosen at compile time.
 ///
-/// *Shapes*: `weights` `pairs * columns` packed halfwords, `input` `[tokens, stride]` of which the first `columns` of each row are
-/// read, `sums` `[tokens]`. *Range*: `columns` a multiple of 4, at most [`EXACT_COLUMNS`]; `|input| <= 127`.
-pub fn group_sums_portable(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
-    const CHUNK: usize = 64; // columns unpacked at once: 768 bytes of stack, and whole vectors on the host
-    let mut start = 0;
-    while start < columns {
-        let chunk = (columns - start).min(CHUNK);
-        let mut unpacked = [[0i16; CHUNK]; GROUP_ROWS]; // the group's rows
-        for (index, words) in weights[pairs * start..][..pairs * chunk].chunks_exact(2 * pairs).enumerate() {
-            for (pair, word) in words.chunks_exact(2).enumerate() {
-                for (offset, halfword) in word.iter().enumerate() {
-                    let (a, b) = split(*halfword);
-                    unpacked[2 * pair][2 * index + offset] = a;
-                    unpacked[2 * pair + 1][2 * index + offset] = b;
+/// *Shapes*: `input` `[tokens, columns]`, `sums` `[tokens, rows]`. *Range*: `|input| <= 127`; or at most 32,767 where no
+/// [`EXACT_COLUMNS`](crate::format::packing::EXACT_COLUMNS) of them, counted from the first, have magnitudes of more than 65,535 in all.
+#[inline(always)]
+pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+    #[cfg(all(dsp, not(feature = "portable")))]
+    super::dsp::sums(matrix, input, tokens, sums);
+    #[cfg(all(scalar, not(feature = "portable")))]
+    super::scalar::sums(matrix, input, tokens, sums);
+    #[cfg(any(not(any(dsp, scalar)), feature = "portable"))]
+    sums_portable(matrix, input, tokens, sums);
+}
+
+/// Columns that are unpacked at once: 768 bytes of stack, and whole vectors on the host.
+const CHUNK: usize = 64;
+
+/// The definition of the int8 product. *Shapes and range*: as [`sums`].
+pub fn sums_portable(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+    let Matrix { rows, columns, .. } = *matrix;
+    debug_assert!(input.len() >= tokens * columns && sums.len() >= tokens * rows);
+    let inputs = || input.chunks_exact(columns.max(1)).take(tokens);
+    sums.iter_mut().take(tokens * rows).for_each(|sum| *sum = 0);
+    for (group, (pairs, weights)) in matrix.groups().enumerate() {
+        for (chunk, weights) in weights.chunks(pairs * CHUNK).enumerate() {
+            let unpacked = unpack(weights, pairs);
+            for (input, sums) in inputs().zip(sums.chunks_exact_mut(rows)) {
+                let input = input.chunks(CHUNK).nth(chunk).unwrap_or_default();
+                let sums = sums.iter_mut().skip(group * GROUP_ROWS);
+                match input.as_array::<CHUNK>() {
+                    Some(input) => sums.zip(&unpacked).for_each(|(sum, weights)| *sum = sum.wrapping_add(dot(weights, input))),
+                    None => {
+                        let mut padded = [0; CHUNK];
+                        padded.iter_mut().zip(input).for_each(|(to, from)| *to = *from);
+                        sums.zip(&unpacked).for_each(|(sum, weights)| *sum = sum.wrapping_add(dot(weights, &padded)));
+                    }
                 }
             }
         }
-        for (token, sums) in sums.iter_mut().enumerate() {
-            let mut padded = [0i16; CHUNK];
-            padded[..chunk].copy_from_slice(&input[token * stride + start..][..chunk]);
-            for (total, unpacked) in sums.iter_mut().zip(&unpacked).take(2 * pairs) {
-                let mut sum = 0i32;
-                for (x, w) in padded.iter().zip(unpacked) {
-                    sum = sum.wrapping_add(i32::from(*x) * i32::from(*w));
-                }
-                *total = total.wrapping_add(sum);
-            }
-        }
-        start += chunk;
     }
+}
+
+/// The rows of a group of `pairs` pairs over up to [`CHUNK`] columns, the rest of which are of any value.
+fn unpack(weights: &[i16], pairs: usize) -> [[i16; CHUNK]; GROUP_ROWS] {
+    let mut unpacked = [[0; CHUNK]; GROUP_ROWS];
+    for (pair, rows) in unpacked.as_chunks_mut::<2>().0.iter_mut().take(pairs).enumerate() {
+        let [a, b] = rows.each_mut().map(|row| row.as_chunks_mut::<2>().0.iter_mut());
+        let words = weights.as_chunks::<2>().0.iter().skip(pair).step_by(pairs);
+        for ((a, b), [even, odd]) in a.zip(b).zip(words) {
+            *a = [even >> 8, odd >> 8];
+            *b = [(even & 0xff) - LOW_OFFSET, (odd & 0xff) - LOW_OFFSET];
+        }
+    }
+    unpacked
+}
+
+fn dot(weights: &[i16; CHUNK], input: &[i16; CHUNK]) -> i32 {
+    let products = weights.iter().zip(input).map(|(w, x)| i32::from(*w) * i32::from(*x));
+    products.fold(0, i32::wrapping_add)
 }

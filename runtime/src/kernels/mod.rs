@@ -1,9 +1,9 @@
 //! The arithmetic that takes the time. The portable kernels are the definition; a fast kernel is bit-equal to its portable twin.
 //!
 //! * [`quantise`]: f32 activations to int8 range;
-//! * [`int8`]: matrix times tile, row-pair packed int8 weights;
+//! * [`int8`]: matrix times tile, row-pair packed int8 weights: exact sums, which [`requantise`] turns into f32;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
-//! * `dsp` and [`scalar`]: fast twins of the first, for cores with the DSP extension and for smaller ones; `vfp`: that of the second,
+//! * `dsp` and [`scalar`]: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: that of f16,
 //!   for cores with an FPU. The target triple chooses (see `build.rs`), unless feature `portable` is set.
 
 #[cfg(dsp)]
@@ -11,6 +11,7 @@ pub mod dsp;
 pub mod half_float;
 pub mod int8;
 pub mod quantise;
+pub mod requantise;
 pub mod scalar;
 #[cfg(vfp)]
 pub mod vfp;

@@ -1,24 +1,35 @@
 //! The int8 twin for cores that have neither vectors nor the DSP extension: it keeps its sums in registers, where
-//! [`group_sums_portable`] unpacks into memory for a compiler that vectorises.
+//! [`sums_portable`] unpacks into memory for a compiler that vectorises.
 
-use super::int8::{GroupSums, group_sums_portable};
+use super::int8::{Matrix, sums_portable};
+use crate::format::packing::GROUP_ROWS;
+
+type GroupSums = [i32; GROUP_ROWS];
 
 /// Pairs of rows that are summed in one pass over the columns: as many as the registers hold. Armv6-M computes in eight.
 const TOGETHER: usize = if cfg!(armv6m) { 1 } else { 3 };
 
-/// Twin of [`group_sums_portable`], bit-equal.
-pub fn group_sums(weights: &[i16], pairs: usize, input: &[i16], stride: usize, columns: usize, sums: &mut [GroupSums]) {
-    // A word holds two columns. In a blob and in an arena everything is aligned to words.
-    let words = bytemuck::try_cast_slice::<i16, u32>(&weights[..pairs * columns]);
-    for (token, sums) in sums.iter_mut().enumerate() {
-        let row = &input[token * stride..][..columns];
-        match (words, bytemuck::try_cast_slice::<i16, u32>(row)) {
-            (Ok(words), Ok(row)) => match pairs {
-                1 => group::<1>(words, row, sums),
-                2 => group::<2>(words, row, sums),
-                _ => group::<3>(words, row, sums),
-            },
-            _ => group_sums_portable(weights, pairs, row, stride, columns, core::slice::from_mut(sums)),
+/// Twin of [`sums_portable`], bit-equal.
+pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+    let Matrix { rows, columns, .. } = *matrix;
+    for (input, sums) in input.chunks_exact(columns.max(1)).zip(sums.chunks_exact_mut(rows.max(1))).take(tokens) {
+        // A word holds two columns. In a blob and in an arena everything is aligned to words.
+        let Ok(input_words) = bytemuck::try_cast_slice::<i16, u32>(input) else {
+            sums_portable(matrix, input, 1, sums);
+            continue;
+        };
+        for ((pairs, weights), to) in matrix.groups().zip(sums.chunks_mut(GROUP_ROWS)) {
+            let Ok(words) = bytemuck::try_cast_slice::<i16, u32>(weights) else {
+                sums_portable(matrix, input, 1, sums);
+                break;
+            };
+            let mut group = [0; GROUP_ROWS];
+            match pairs {
+                1 => self::group::<1>(words, input_words, &mut group),
+                2 => self::group::<2>(words, input_words, &mut group),
+                _ => self::group::<3>(words, input_words, &mut group),
+            }
+            to.iter_mut().zip(group).for_each(|(to, from)| *to = from);
         }
     }
 }

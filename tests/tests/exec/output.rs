@@ -39,7 +39,7 @@ fn rtt_shows_the_first_channel_and_keeps_the_others_in_files() {
 fn rust_images_print_by_semihosting_and_log_by_defmt() {
     let kernel_twins = CORTEX_M4.image().with_file_name("kernel-twins");
     let text = succeed(&mut host_sim(&["exec", kernel_twins.to_str().unwrap()]));
-    assert!(text.starts_with("kernel twins: 800 cases, 0 differences"), "{text}");
+    assert!(text.starts_with("kernel twins: ") && text.contains(" cases, 0 differences"), "{text}");
     // The firmware without a model says so in its log, and fails.
     let ran = run(&mut host_sim(&["exec", "--quiet", CORTEX_M4.image().to_str().unwrap()]));
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""), "{ran:?}");

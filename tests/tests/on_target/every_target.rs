@@ -86,7 +86,7 @@ fn kernels_of_every_target_agree_with_their_portable_twins_and_across_targets() 
         assert!(matches!(end, Ok(End::Exit(0))), "{target:?}: {end:?}");
         said.push(String::from_utf8(console).unwrap());
     }
-    assert!(said[0].starts_with("kernel twins: 800 cases, 0 differences, digest "), "{said:?}");
+    assert!(said[0].starts_with("kernel twins: ") && said[0].contains(" cases, 0 differences, digest "), "{said:?}");
     assert!(said.iter().all(|line| *line == said[0]), "{said:?}");
 }
 
