@@ -48,7 +48,7 @@ fn run(region: &'static [u8], work: &Work) -> Option<Vec<f32>> {
     match element {
         Element::Int8 => {
             let weights = try_cast_slice(part(operands.weights)?).ok()?;
-            let matrix = int8::Matrix { rows, columns, weights, scales: floats(operands.scales)?, bias: &[] };
+            let matrix = int8::Matrix { rows, columns, stride: columns, weights, scales: floats(operands.scales)?, bias: &[] };
             let (input, scales) = (cast_slice(&input), floats(operands.input_scales)?);
             let matmul = called(int8::matmul as fn(&int8::Matrix<'_>, &[i16], &[f32], usize, &mut [f32]));
             measure(|| matmul(&matrix, input, scales, tokens, &mut output));

@@ -56,7 +56,7 @@ impl Operands {
                 let scales: Vec<f32> = (0..rows).map(|_| random.scale()).collect();
                 let input: Vec<i16> = (0..elements).map(|_| random.within(127)).collect();
                 let input_scales: Vec<f32> = (0..tokens).map(|_| random.scale()).collect();
-                let matrix = int8::Matrix { rows, columns, weights: &weights, scales: &scales, bias: &[] };
+                let matrix = int8::Matrix { rows, columns, stride: columns, weights: &weights, scales: &scales, bias: &[] };
                 int8::matmul(&matrix, &input, &input_scales, tokens, &mut expected);
                 fill(&mut region[spans.weights.range()], &weights, |w| w.to_le_bytes());
                 fill(&mut region[spans.scales.range()], &scales, |s| s.to_le_bytes());
