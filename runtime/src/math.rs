@@ -11,42 +11,124 @@ pub fn round(x: f32) -> i32 {
     ((x + ROUNDER).to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32)
 }
 
-/// `e^x`. *Range*: any; below -86 the result is that of -86 (about 4.5e-38), above 88 that of 88. *Error*: relative, below 3e-7.
+/// `e^x` for `x <= 0`. *Error*: relative, at most 4e-6 + 1.2e-7 |x| down to -87; below, the result falls to exactly 0. Monotone, and
+/// `exp(0) = 1`. Above 0 the result means nothing, but lies between 0 and 2.
 ///
-/// Cody-Waite reduction to `|r| <= ln 2 / 2`, then the Taylor polynomial of degree 6.
-#[inline]
+/// `x log2(e)` in steps of 2^-23 is already the result's bits with a straight line for its mantissa. What is missing, the difference
+/// between `2^f` and `1 + f`, lies between 128 nodes: integers alone, on any core.
+#[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    const LN_2_HIGH: f32 = 0.693_359_4; // 355 / 512: exact products with small integers
-    const LN_2_LOW: f32 = -2.121_944_4e-4; // ln 2 - 355 / 512
-    let x = x.clamp(-86.0, 88.0);
-    let turns = round(x * core::f32::consts::LOG2_E);
-    let n = turns as f32;
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let mut p = 1.0 / 720.0;
-    for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        p = p * r + coefficient;
-    }
-    // The exponent field of p is 126 or 127, and -124 <= turns <= 127: the sum stays a finite normal number.
-    f32::from_bits((p.to_bits() as i32).wrapping_add(turns << 23) as u32)
+    let bits = ((x * OCTAVE_STEPS) as i32).wrapping_add(127 << 23).clamp(0, (1 << 30) - 1);
+    let (index, offset) = ((bits >> 16 & 127) as usize, bits & 0xffff);
+    let (node, next) = (EXP_NODES[index], EXP_NODES[index + 1]);
+    f32::from_bits((bits + node + ((next - node) * offset >> 16)) as u32)
 }
 
-/// `1 / (1 + e^-x)`. *Error*: absolute, below 3e-7.
+/// Steps of [`exp`] for each unit of its argument.
+pub(crate) const OCTAVE_STEPS: f32 = core::f32::consts::LOG2_E * 8_388_608.0;
+
+/// `2^f - 1 - f` at `f = i / 128`, in units of 2^-23.
+pub(crate) static EXP_NODES: [i32; 129] = {
+    let mut nodes = [0; 129];
+    let mut i = 0;
+    while i <= 128 {
+        let fraction = i as f64 / 128.0;
+        nodes[i] = to_nearest((wide_exp(fraction * core::f64::consts::LN_2) - 1.0 - fraction) * 8_388_608.0);
+        i += 1;
+    }
+    nodes
+};
+
+/// A curve from 0 to 1 with `f(-x) = 1 - f(x)`: straight lines between 257 nodes on each side.
+#[derive(Debug)]
+pub struct Curve {
+    /// `f(x) - 1/2` at the two ends of each step, in units of 2^-16, the nearer to 0 in the low half.
+    pub(crate) steps: [u32; CURVE_STEPS],
+    /// 2^14 times the steps for each unit of the argument.
+    pub(crate) scale: f32,
+}
+
+const CURVE_STEPS: usize = 256;
+/// Bits of the place in a step.
+const PLACE_BITS: u32 = 14;
+
+impl Curve {
+    /// The curve at `x`, from its end on the value there. Integers, but for one product before and one conversion behind.
+    #[inline(always)]
+    pub fn at(&self, x: f32) -> f32 {
+        let place = (x * self.scale) as i32;
+        let sign = place >> 31;
+        let place = (place ^ sign).min((CURVE_STEPS << PLACE_BITS) as i32 - 1) as u32;
+        let step = self.steps[(place >> PLACE_BITS) as usize % CURVE_STEPS];
+        let place = place & ((1 << PLACE_BITS) - 1);
+        let half = (step & 0xffff) * ((1 << PLACE_BITS) - place) + (step >> 16) * place; // in units of 2^-30
+        ((1 << 29) + (half as i32 ^ sign)) as f32 * (1.0 / 1_073_741_824.0)
+    }
+
+    /// The curve `1 / (1 + e^-exponent(x))` of an odd, growing `exponent` over `-end..=end`.
+    ///
+    /// Each node lies off the curve by half of what a chord errs in its middle, so that the error there is as large as at the nodes.
+    const fn logistic(end: f64, cubic: f64, linear: f64) -> Self {
+        const fn node(x: f64, cubic: f64, linear: f64) -> f64 {
+            1.0 / (1.0 + wide_exp(-(linear * x + cubic * x * x * x))) - 0.5
+        }
+        let width = end / CURVE_STEPS as f64;
+        let mut steps = [0; CURVE_STEPS];
+        let mut low = 0;
+        let mut i = 0;
+        while i < CURVE_STEPS {
+            let x = (i + 1) as f64 * width;
+            let (before, at, behind) = (node(x - width, cubic, linear), node(x, cubic, linear), node(x + width, cubic, linear));
+            let shifted = to_nearest((at - (before - 2.0 * at + behind) / 16.0) * 65_536.0) as u32;
+            let high = if shifted > 32_767 { 32_767 } else { shifted }; // a signed halfword on cores that multiply those
+            steps[i] = high << 16 | low;
+            low = high;
+            i += 1;
+        }
+        Self { steps, scale: (((CURVE_STEPS as u32) << PLACE_BITS) as f64 / end) as f32 }
+    }
+}
+
+/// `1 / (1 + e^-x)`. *Error*: absolute, at most 2e-5. Monotone.
+pub static SIGMOID: Curve = Curve::logistic(11.0, 0.0, 1.0);
+
+/// `gelu(x) / x`, tanh approximation: `(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`. *Error*: absolute, at most 2e-5. Monotone.
+pub static GELU: Curve = Curve::logistic(4.25, TWICE_SQRT_2_OVER_PI * 0.044715, TWICE_SQRT_2_OVER_PI);
+const TWICE_SQRT_2_OVER_PI: f64 = 1.595_769_121_605_731;
+
+/// `1 / (1 + e^-x)`, see [`SIGMOID`].
 #[inline]
 pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+    SIGMOID.at(x)
 }
 
-/// `x * sigmoid(x)`.
-#[inline]
+/// `x sigmoid(x)`. *Error*: at most 2e-5 |x|.
+#[inline(always)]
 pub fn silu(x: f32) -> f32 {
-    x * sigmoid(x)
+    x * SIGMOID.at(x)
 }
 
-/// GELU, tanh approximation: `x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, computed as `x * sigmoid(2 ...)`.
-#[inline]
+/// GELU, tanh approximation, see [`GELU`]. *Error*: at most 2e-5 |x|.
+#[inline(always)]
 pub fn gelu(x: f32) -> f32 {
-    const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
-    x * sigmoid(TWICE_SQRT_2_OVER_PI * (x + 0.044715 * x * x * x))
+    x * GELU.at(x)
+}
+
+/// `e^x` for the compiler's tables: the Taylor polynomial of `x / 2^10`, squared ten times.
+const fn wide_exp(x: f64) -> f64 {
+    let r = x / 1024.0;
+    let mut y = 1.0 + r * (1.0 + r / 2.0 * (1.0 + r / 3.0 * (1.0 + r / 4.0 * (1.0 + r / 5.0))));
+    let mut squarings = 0;
+    while squarings < 10 {
+        y *= y;
+        squarings += 1;
+    }
+    y
+}
+
+/// The nearest integer, for the compiler's tables.
+const fn to_nearest(x: f64) -> i32 {
+    if x < 0.0 { (x - 0.5) as i32 } else { (x + 0.5) as i32 }
 }
 
 /// `1 / sqrt(x)`. *Range*: normal `x > 0`. *Error*: relative, below 6e-7: micromath's estimate (3.5%) and three Newton steps.
@@ -72,28 +154,69 @@ mod tests {
 
     #[test]
     fn exp_stays_within_its_bound_over_its_whole_range() {
-        for magnitude in floats(1e-8, 86.0, 97) {
-            for x in [magnitude, -magnitude] {
-                let exact = f64::from(x).exp();
-                assert!((f64::from(exp(x)) / exact - 1.0).abs() < 3e-7, "exp({x})");
-            }
+        for magnitude in floats(1e-8, 87.0, 97) {
+            let exact = f64::from(-magnitude).exp();
+            let error = (f64::from(exp(-magnitude)) / exact - 1.0).abs();
+            assert!(error < 4e-6 + 1.2e-7 * f64::from(magnitude), "exp(-{magnitude}): {error:e}");
         }
         assert_eq!(exp(0.0), 1.0);
-        assert_eq!(exp(-1e30), exp(-86.0));
-        assert!(exp(1e30).is_finite());
+        assert_eq!(exp(-100.0), 0.0);
+        assert_eq!(exp(-1e30), 0.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        for x in floats(1e-8, 1e30, 9973).chain([f32::INFINITY, f32::NAN]) {
+            assert!((0.0..=2.0).contains(&exp(x)), "exp({x})");
+        }
     }
 
     #[test]
-    fn sigmoid_silu_and_gelu_follow_f64() {
-        for magnitude in floats(1e-6, 100.0, 997) {
-            for x in [magnitude, -magnitude] {
-                let wide = f64::from(x);
-                let exact = 1.0 / (1.0 + (-wide).exp());
-                assert!((f64::from(sigmoid(x)) - exact).abs() < 3e-7, "sigmoid({x})");
-                assert!((f64::from(silu(x)) - wide * exact).abs() < 4e-7 * (1.0 + wide.abs()), "silu({x})");
-                let inner = (2.0 / core::f64::consts::PI).sqrt() * (wide + 0.044715 * wide.powi(3));
-                let exact = 0.5 * wide * (1.0 + inner.tanh());
-                assert!((f64::from(gelu(x)) - exact).abs() < 6e-7 * (1.0 + wide.abs()), "gelu({x})");
+    fn exp_never_falls_at_a_border_between_nodes_nor_anywhere_else() {
+        let mut last = exp(-90.0);
+        for x in floats(1e-8, 90.0, 89).map(|x| -x).collect::<std::vec::Vec<_>>().into_iter().rev() {
+            assert!(exp(x) >= last, "exp({x})");
+            last = exp(x);
+        }
+        for border in -126 * 128..=0 {
+            let x = border as f32 / 128.0 * core::f32::consts::LN_2;
+            let around: std::vec::Vec<_> =
+                (-3..=3).map(|step| exp(f32::from_bits(x.to_bits().wrapping_add_signed(-step)))).collect();
+            assert!(x == 0.0 || around.is_sorted(), "exp({x}): {around:?}");
+        }
+    }
+
+    #[test]
+    fn sigmoid_and_gelu_stay_within_their_bounds_and_grow() {
+        let gelu_exact = |x: f64| 0.5 * (1.0 + ((2.0 / core::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh());
+        let sigmoid_exact = |x: f64| 1.0 / (1.0 + (-x).exp());
+        for (curve, exact) in [(&SIGMOID, &sigmoid_exact as &dyn Fn(f64) -> f64), (&GELU, &gelu_exact)] {
+            let mut last = (curve.at(0.0), curve.at(0.0));
+            let mut largest = 0f64;
+            for magnitude in floats(1e-6, 100.0, 97) {
+                for x in [magnitude, -magnitude] {
+                    largest = largest.max((f64::from(curve.at(x)) - exact(f64::from(x))).abs());
+                }
+                let now = (curve.at(-magnitude), curve.at(magnitude));
+                assert!(now.0 <= last.0 && now.1 >= last.1, "{magnitude}");
+                last = now;
+            }
+            assert!(largest < 2e-5, "{largest:e}");
+        }
+        assert_eq!(silu(0.0), 0.0);
+        assert!((f64::from(silu(-3.0)) + 3.0 * sigmoid_exact(-3.0)).abs() < 6e-5);
+        assert!((f64::from(gelu(2.0)) - 2.0 * gelu_exact(2.0)).abs() < 4e-5);
+    }
+
+    #[test]
+    fn curves_meet_their_nodes_at_every_border() {
+        for (curve, end) in [(&SIGMOID, 11.0f32), (&GELU, 4.25)] {
+            for border in 1..CURVE_STEPS {
+                let x = border as f32 * (end / CURVE_STEPS as f32);
+                let step = curve.steps[border];
+                assert_eq!(step & 0xffff, curve.steps[border - 1] >> 16, "the steps join");
+                let node = 0.5 + (step & 0xffff) as f32 / 65_536.0;
+                let slope = (step >> 16).abs_diff(step & 0xffff) as f32 / 65_536.0;
+                // One place of the step to either side: rounding of x and of its product.
+                assert!((curve.at(x) - node).abs() <= 1e-7 + slope / 4096.0, "{x}");
+                assert!((curve.at(-x) - (1.0 - node)).abs() <= 1e-7 + slope / 4096.0, "-{x}");
             }
         }
     }
