@@ -21,7 +21,7 @@ pub fn exp(x: f32) -> f32 {
     let bits = ((x * OCTAVE_STEPS) as i32).wrapping_add(127 << 23).clamp(0, (1 << 30) - 1);
     let (index, offset) = ((bits >> 16 & 127) as usize, bits & 0xffff);
     let (node, next) = (EXP_NODES[index], EXP_NODES[index + 1]);
-    f32::from_bits((bits + node + ((next - node) * offset >> 16)) as u32)
+    f32::from_bits((bits + node + (((next - node) * offset) >> 16)) as u32)
 }
 
 /// Steps of [`exp`] for each unit of its argument.
