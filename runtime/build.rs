@@ -11,7 +11,9 @@ fn main() {
     let vfp = target.starts_with("thumb") && target.ends_with("hf");
     let scalar = target.starts_with("thumb") && !dsp;
     let armv6m = target.starts_with("thumbv6m");
-    for (name, set) in [("armv6m", armv6m), ("armv8m", armv8m), ("dsp", dsp), ("scalar", scalar), ("vfp", vfp)] {
+    let soft = target.starts_with("thumb") && !vfp;
+    let names = [("armv6m", armv6m), ("armv8m", armv8m), ("dsp", dsp), ("scalar", scalar), ("soft", soft), ("vfp", vfp)];
+    for (name, set) in names {
         println!("cargo::rustc-check-cfg=cfg({name})");
         if set {
             println!("cargo::rustc-cfg={name}");

@@ -6,7 +6,7 @@ use fathom::format::packing::{GROUP_ROWS, pack, packed_bytes, pairs_in_group, sp
 use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
 use fathom::kernels::int8::{self, sums_portable};
 use fathom::kernels::quantise::quantise;
-use fathom::kernels::scalar;
+use fathom::kernels::{requantise, soft};
 use half::f16;
 use proptest::prelude::*;
 
@@ -31,6 +31,16 @@ fn int8_case() -> impl Strategy<Value = (usize, usize, usize, Vec<i8>, Vec<i8>)>
     shapes().prop_flat_map(|(rows, columns, tokens)| {
         (Just(rows), Just(columns), Just(tokens), int8_values(rows * columns), int8_values(tokens * columns))
     })
+}
+
+/// Bits of an f32: of common sizes, of any, and near the ends of exponents and significands.
+fn float_bits() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        4 => (-30..8i32, 0..1u32 << 23).prop_map(|(exponent, fraction)| ((127 + exponent) as u32) << 23 | fraction),
+        1 => any::<u32>(),
+        2 => (0..512u32, prop_oneof![Just(0), Just(1), Just(0x7f_ffff), Just(0x40_0000), Just(0x7f_ff00), Just(0x1000)])
+            .prop_map(|(high, low)| high << 23 | low),
+    ]
 }
 
 proptest! {
@@ -77,9 +87,6 @@ proptest! {
         let matrix = int8::Matrix { rows, columns, stride, weights, scales: &[], bias: &[] };
         let mut sums = vec![7; tokens * rows + 1];
         sums_portable(&matrix, input, tokens, &mut sums);
-        let mut scalar_sums = vec![7; tokens * rows + 1];
-        scalar::sums(&matrix, input, tokens, &mut scalar_sums);
-        prop_assert_eq!(&sums, &scalar_sums);
         prop_assert_eq!(sums[tokens * rows], 7); // what lies behind is left alone
         for (token, input) in input.chunks_exact(columns).enumerate() {
             for row in 0..rows {
@@ -93,6 +100,25 @@ proptest! {
                 }
                 prop_assert_eq!(i64::from(sums[token * rows + row]), sum);
             }
+        }
+    }
+
+    #[test]
+    fn requantisation_in_integers_is_that_in_floats(
+        sums in prop::collection::vec((any::<i32>(), 0..32u32), 1..50),
+        scales in prop::collection::vec(float_bits(), 50),
+        bias in prop::collection::vec(float_bits(), 50),
+        input_scale in float_bits(),
+        biased in any::<bool>(),
+    ) {
+        let bits: Vec<f32> = sums.iter().map(|(sum, shift)| f32::from_bits((sum >> shift) as u32)).collect();
+        let scales: Vec<f32> = scales.into_iter().map(f32::from_bits).collect();
+        let bias: Vec<f32> = bias.into_iter().take(if biased { 50 } else { 0 }).map(f32::from_bits).collect();
+        let (mut soft, mut portable) = (bits.clone(), bits);
+        soft::requantise(&scales, &bias, f32::from_bits(input_scale), &mut soft);
+        requantise::requantise_portable(&scales, &bias, f32::from_bits(input_scale), &mut portable);
+        for (soft, portable) in soft.iter().zip(&portable) {
+            prop_assert!(soft.to_bits() == portable.to_bits() || soft.is_nan() && portable.is_nan(), "{soft:e} {portable:e}");
         }
     }
 

@@ -66,17 +66,25 @@ fn fill(random: &mut Random, case: u32, weights: &mut [i16], input: &mut [i16]) 
 fn int8_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     const ROWS: usize = 14;
     const COLUMNS: usize = 600; // past one piece of `EXACT_COLUMNS`
-    let mut weights = [0i16; GROUP_ROWS / 2 * COLUMNS];
-    let mut input = [0i16; TOKENS * COLUMNS + 1];
+    // As in a blob and in an arena, but for the offset.
+    #[repr(align(4))]
+    struct Words<const N: usize>([i16; N]);
+    let mut weights = Words([0; GROUP_ROWS / 2 * COLUMNS]);
+    let mut input = Words([0; TOKENS * COLUMNS + 2]);
     let tokens = 1 + random.below(TOKENS);
     let rows = 1 + random.below(ROWS);
-    let most = (weights.len() * 2 / rows.next_multiple_of(2)).min(COLUMNS) / 4;
+    let most = (weights.0.len() * 2 / rows.next_multiple_of(2)).min(COLUMNS) / 4;
     let columns = if case < 3 { 4 * most } else { 4 * (1 + random.below(most)) };
     let stride = columns + 4 * random.below(most + 1 - columns / 4);
     let offset = random.below(2);
-    let input = &mut input[offset..][..tokens * columns];
-    fill(random, case, &mut weights, input);
-    let matrix = Matrix { rows, columns, stride, weights: &weights, scales: &[], bias: &[] };
+    let input = &mut input.0[offset..][..tokens * columns];
+    fill(random, case, &mut weights.0, input);
+    if case % 8 == 6 {
+        // Weights of attention: beyond 8 bits, and no more than 65,535 in all.
+        input.iter_mut().for_each(|x| *x = x.abs() / 2);
+        input[random.below(columns)] = 16_383;
+    }
+    let matrix = Matrix { rows, columns, stride, weights: &weights.0, scales: &[], bias: &[] };
     let (mut fast, mut portable) = ([7; TOKENS * ROWS + 1], [7; TOKENS * ROWS + 1]);
     sums(&matrix, input, tokens, &mut fast);
     sums_portable(&matrix, input, tokens, &mut portable);

@@ -3,8 +3,9 @@
 //! * [`quantise`]: f32 activations to int8 range;
 //! * [`int8`]: matrix times tile, row-pair packed int8 weights: exact sums, which [`requantise`] turns into f32;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
-//! * `dsp` and [`scalar`]: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: that of f16,
-//!   for cores with an FPU. The target triple chooses (see `build.rs`), unless feature `portable` is set.
+//! * `dsp`, and `scalar` over `thumb1` or `thumb2`: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: that
+//!   of f16, for cores with an FPU; [`soft`]: those of requantisation for cores without. The target triple chooses (see `build.rs`), unless
+//!   feature `portable` is set.
 
 #[cfg(dsp)]
 pub mod dsp;
@@ -12,7 +13,15 @@ pub mod half_float;
 pub mod int8;
 pub mod quantise;
 pub mod requantise;
-pub mod scalar;
+#[cfg(scalar)]
+mod scalar;
+pub mod soft;
+#[cfg(any(test, all(scalar, not(armv6m))))]
+mod swar;
+#[cfg(armv6m)]
+mod thumb1;
+#[cfg(all(scalar, not(armv6m)))]
+mod thumb2;
 #[cfg(vfp)]
 pub mod vfp;
 

@@ -11,6 +11,9 @@ pub fn as_sums(output: &mut [f32]) -> &mut [i32] {
 /// *Shapes*: `scales`, `values` `[rows]`, `bias` `[rows]` or empty.
 #[inline(always)]
 pub fn requantise(scales: &[f32], bias: &[f32], input_scale: f32, values: &mut [f32]) {
+    #[cfg(all(soft, not(feature = "portable")))]
+    super::soft::requantise(scales, bias, input_scale, values);
+    #[cfg(not(all(soft, not(feature = "portable"))))]
     requantise_portable(scales, bias, input_scale, values);
 }
 

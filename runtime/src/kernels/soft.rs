@@ -1,0 +1,135 @@
+//! f32 arithmetic in integers, for cores without an FPU: bit-identical to what the hardware of others rounds.
+//!
+//! Normal numbers alone; whoever calls sends the rest (zeros, subnormals, infinities, NaNs) to the compiler's own arithmetic.
+
+use super::requantise::requantise_portable;
+
+/// Whether a number's bits are those of a positive normal.
+#[inline(always)]
+const fn is_positive_normal(bits: u32) -> bool {
+    bits.wrapping_sub(1 << 23) < 0x7f00_0000
+}
+
+/// The significand of a normal number, its leading one in bit 31; the lowest 8 bits are 0.
+#[inline(always)]
+const fn significand(bits: u32) -> u32 {
+    bits << 8 | 1 << 31
+}
+
+/// The upper 32 bits of the product of two significands (their lowest 8 bits being 0), with the lowest bit set if any bit below is.
+#[inline(always)]
+const fn product(a: u32, b: u32) -> u32 {
+    if cfg!(armv6m) {
+        // No multiplication is wider than 32 bits there.
+        let (a_high, a_low, b_high, b_low) = (a >> 16, a >> 8 & 0xff, b >> 16, b >> 8 & 0xff);
+        let lowest = a_low * b_low;
+        let middle = a_high * b_low + a_low * b_high + (lowest >> 8);
+        (a_high * b_high + (middle >> 8)) | ((middle | lowest) & 0xff != 0) as u32
+    } else {
+        let wide = a as u64 * b as u64;
+        (wide >> 32) as u32 | (wide as u32 != 0) as u32
+    }
+}
+
+/// `top` rounded to its 24 leading bits, ties to even. *Range*: bit 31 is set. Above `0xffff_ff7f` it overflows to 0: a leading one too
+/// high for the word.
+#[inline(always)]
+const fn round_significand(top: u32) -> u32 {
+    top.wrapping_add(0x7f + (top >> 8 & 1)) & !0xff
+}
+
+/// Twin of [`super::requantise::requantise_portable`], bit-equal.
+#[inline(never)] // a loop of its own registers
+pub fn requantise(scales: &[f32], bias: &[f32], input_scale: f32, values: &mut [f32]) {
+    let input_bits = input_scale.to_bits();
+    if !is_positive_normal(input_bits) {
+        return requantise_portable(scales, bias, input_scale, values);
+    }
+    let (input_significand, input_exponent) = (significand(input_bits), input_bits >> 23);
+    for (value, scale) in values.iter_mut().zip(scales) {
+        let sum = value.to_bits() as i32;
+        *value = match scaled(sum, scale.to_bits(), input_significand, input_exponent) {
+            Some(bits) => f32::from_bits(bits),
+            None => general(sum, *scale, input_scale),
+        };
+    }
+    for (value, bias) in values.iter_mut().zip(bias) {
+        *value += bias;
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn general(sum: i32, scale: f32, input_scale: f32) -> f32 {
+    sum as f32 * (scale * input_scale)
+}
+
+/// The bits of `sum * (scale * input_scale)`, both products rounded, if all is normal and the sum has no more than 24 bits.
+#[inline(always)]
+fn scaled(sum: i32, scale: u32, input_significand: u32, input_exponent: u32) -> Option<u32> {
+    let magnitude = sum.unsigned_abs();
+    if !is_positive_normal(scale) || magnitude >= 1 << 24 {
+        return None;
+    }
+    // The product of the scales, its leading one in bit 31.
+    let mut top = product(significand(scale), input_significand);
+    let mut exponent = (scale >> 23) + input_exponent;
+    if top >> 31 == 0 {
+        top <<= 1;
+        exponent -= 1;
+    }
+    if top > 0xffff_ff7f {
+        return None; // one too high for the word
+    }
+    let top = round_significand(top);
+    // exponent - 126 is the field of the product of the scales; what follows is normal too.
+    if !(127..127 + 254).contains(&exponent) {
+        return None;
+    }
+    if magnitude == 0 {
+        return Some(0);
+    }
+    let zeros = leading_zeros(magnitude);
+    let mut top = product(magnitude << zeros, top);
+    let mut exponent = exponent + 32 - zeros;
+    if top >> 31 == 0 {
+        top <<= 1;
+        exponent -= 1;
+    }
+    // exponent - 126 is the field; one less here, because the leading one adds to it.
+    let field = exponent.wrapping_sub(127);
+    if field >= 253 {
+        return None;
+    }
+    let rounded = (top >> 8) + ((top >> 7 & 1) & ((top & 0x17f != 0) as u32));
+    Some((sum as u32 & 1 << 31) | ((field << 23) + rounded))
+}
+
+/// Leading zeros of a number with at most 24 bits, not 0.
+#[inline(always)]
+const fn leading_zeros(mut magnitude: u32) -> u32 {
+    if !cfg!(armv6m) {
+        return magnitude.leading_zeros();
+    }
+    let mut zeros = 8;
+    if magnitude >> 12 == 0 {
+        magnitude <<= 12;
+        zeros += 12;
+    }
+    if magnitude >> 18 == 0 {
+        magnitude <<= 6;
+        zeros += 6;
+    }
+    if magnitude >> 21 == 0 {
+        magnitude <<= 3;
+        zeros += 3;
+    }
+    zeros
+        + if magnitude >> 23 != 0 {
+            0
+        } else if magnitude >> 22 != 0 {
+            1
+        } else {
+            2
+        }
+}
