@@ -1,0 +1,101 @@
+//! The fast int8 twins for cores with the DSP extension: Armv7E-M, and Armv8-M Mainline where it has that.
+//!
+//! A word holds two columns of the rows A and B of a pair. With `o = 128 sum(x)`, `P = sum((256 A + B + 128) x) - o` and
+//! `Q = sum((B + 128) x) - o`, both of two multiplications an instruction, B's sum is `Q` and A's is `(P - Q) >> 8`: exact while A's has
+//! fewer than 24 bits, so over [`EXACT_COLUMNS`](crate::format::packing::EXACT_COLUMNS) columns. AND with 0x00ff00ff takes `B + 128` out of the word, and on a Cortex-M7 goes
+//! beside a multiplication, where UXTB16 does not.
+//!
+//! One order of instructions serves all cores. Loads stand next to one another, because a Cortex-M4 pipelines only neighbouring loads
+//! (Arm 100166, 3.3.1), and none takes its base from the load before it; results are used two instructions later, as a Cortex-M33
+//! wants it; and each AND follows a multiplication, where a Cortex-M7 issues both at once.
+#![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
+
+mod tile;
+mod vector;
+
+use super::int8::Matrix;
+use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, pairs_in_group};
+
+/// A naked function is assembled apart from the target's features; those of Armv8-M would not have the extension in any case.
+#[cfg(armv8m)]
+macro_rules! processor {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(armv8m))]
+macro_rules! processor {
+    () => {
+        ""
+    };
+}
+use processor;
+
+/// Twin of [`super::int8::sums_portable`], bit-equal.
+pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+    let Matrix { rows, columns, stride, weights, .. } = *matrix;
+    let Some(last_group) = rows.checked_sub(1).map(|row| row / GROUP_ROWS) else { return };
+    let halfwords = last_group * (GROUP_ROWS / 2) * stride + pairs_in_group(rows, last_group) * columns;
+    let fits = weights.len() >= halfwords && input.len() >= tokens * columns && sums.len() >= tokens * rows;
+    if columns == 0 || columns % 4 != 0 || stride < columns || !fits {
+        return debug_assert!(false, "the slices do not have the matrix's shape");
+    }
+    let (mut input, mut sums, mut tokens) = (input, sums, tokens);
+    while tokens > 0 {
+        let now = if tokens >= tile::TOKENS { tile::TOKENS } else { 1 };
+        let (Some((these, other_input)), Some((to, other_sums))) =
+            (input.split_at_checked(now * columns), core::mem::take(&mut sums).split_at_mut_checked(now * rows))
+        else {
+            return;
+        };
+        // SAFETY: the checks above are what both ask for.
+        unsafe { if now == 1 { vector::sums(matrix, these, to) } else { tile::sums(matrix, these, to) } }
+        (input, sums, tokens) = (other_input, other_sums, tokens - now);
+    }
+}
+
+/// `-128 sum(x)`, where the accumulators start.
+fn start(input: &[i16]) -> i32 {
+    // SAFETY: the pointers are the ends of one slice.
+    unsafe { -i32::from(LOW_OFFSET) * sum(input.as_ptr(), input.as_ptr_range().end) }
+}
+
+/// The sum of the halfwords from `input` up to `end`, of which there is a multiple of 4.
+///
+/// # Safety
+/// Memory from `input` to `end` is valid and at least 2-byte aligned.
+#[unsafe(naked)]
+unsafe extern "C" fn sum(input: *const i16, end: *const i16) -> i32 {
+    core::arch::naked_asm!(
+        processor!(),
+        "push {{r4, r5, r6, lr}}",
+        "mov.w r12, #0x00010001",
+        "movs r2, #0",
+        "subs r1, r1, #16", // the last place where 8 halfwords can be read
+        "cmp r0, r1",
+        "bhi 3f",
+        ".balign 8",
+        "2:",
+        "ldr.w r3, [r0, #4]",
+        "ldr.w r4, [r0, #8]",
+        "ldr.w r5, [r0, #12]",
+        "ldr.w r6, [r0], #16",
+        "cmp.w r0, r1",
+        "smlad r2, r3, r12, r2",
+        "smlad r2, r4, r12, r2",
+        "smlad r2, r5, r12, r2",
+        "smlad r2, r6, r12, r2",
+        "bls 2b",
+        "3:",
+        "adds r1, r1, #8",
+        "cmp r0, r1",
+        "bhi 4f",
+        "ldr.w r3, [r0]",
+        "ldr.w r4, [r0, #4]",
+        "smlad r2, r3, r12, r2",
+        "smlad r2, r4, r12, r2",
+        "4:",
+        "mov r0, r2",
+        "pop {{r4, r5, r6, pc}}",
+    )
+}
