@@ -1,19 +1,6 @@
 //! The lent memory, cut into the parts of the plan.
 
-use crate::format::Element;
 use crate::plan::{Part, Plan, PlanError};
-
-/// Keys and values of all blocks, in the element type of the model.
-#[derive(Debug)]
-pub(crate) enum CacheValues<'a> {
-    Int8 {
-        values: &'a mut [i8],  // [blocks, 2, context, kv_heads, head_dim]
-        scales: &'a mut [f32], // [blocks, 2, context, kv_heads]
-    },
-    F16 {
-        values: &'a mut [u16], // [blocks, 2, context, kv_heads, head_dim]
-    },
-}
 
 /// Typed views of every part.
 #[derive(Debug)]
@@ -23,13 +10,12 @@ pub(crate) struct Arena<'a> {
     pub work: &'a mut [f32],             // see `Part::Work`
     pub quantised: &'a mut [i16],        // [tile, widest input]
     pub quantised_scales: &'a mut [f32], // [tile]
-    pub scores: &'a mut [f32],           // [context]
-    pub weights: &'a mut [i16],          // [context]
+    pub attention: &'a mut [u32],        // scratch of `crate::attention`
     pub tokens: TokenState<'a>,
     pub logits: &'a mut [f32],        // [vocabulary]
     pub trace: &'a mut [u32],         // [context]
     pub cache_lengths: &'a mut [u32], // [blocks]
-    pub cache: CacheValues<'a>,
+    pub cache: &'a mut [u32],         // [blocks, words of one block], see `crate::attention`
 }
 
 /// What is known of each token of the tile while it passes the blocks.
@@ -39,13 +25,11 @@ pub(crate) struct TokenState<'a> {
     pub cached: &'a mut [u32],
     /// Tile rows that run this block, ascending.
     pub active: &'a mut [u32],
-    /// Cached positions that the active token `active[i]` sees.
-    pub visible: &'a mut [u32],
     /// Router output `z` of the active token `active[i]` (while routing: of the rows that are asked).
     pub halting: &'a mut [f32],
     /// Valid entries of `cached`.
     pub cached_count: usize,
-    /// Valid entries of `active`, `visible` and `halting`.
+    /// Valid entries of `active` and `halting`.
     pub active_count: usize,
 }
 
@@ -69,13 +53,11 @@ impl<'a> Arena<'a> {
         let work = take(rest, size(Part::Work));
         let quantised = take(rest, size(Part::Quantised));
         let quantised_scales = take(rest, size(Part::QuantisedScales));
-        let scores = take(rest, size(Part::Scores));
-        let weights = take(rest, size(Part::Weights));
+        let attention = take(rest, size(Part::Attention));
         let tile = plan.tile();
         let tokens = TokenState {
             cached: take(rest, tile),
             active: take(rest, tile),
-            visible: take(rest, tile),
             halting: take(rest, tile),
             cached_count: 0,
             active_count: 0,
@@ -84,25 +66,7 @@ impl<'a> Arena<'a> {
         let trace = take(rest, size(Part::Trace));
         let cache_lengths: &mut [u32] = take(rest, size(Part::CacheLengths));
         cache_lengths.fill(0);
-        let cache = match plan.shape().element {
-            Element::Int8 => {
-                CacheValues::Int8 { values: take(rest, size(Part::Cache)), scales: take(rest, size(Part::CacheScales)) }
-            }
-            Element::F16 => CacheValues::F16 { values: take(rest, size(Part::Cache)) },
-        };
-        Ok(Self {
-            residual,
-            normed,
-            work,
-            quantised,
-            quantised_scales,
-            scores,
-            weights,
-            tokens,
-            logits,
-            trace,
-            cache_lengths,
-            cache,
-        })
+        let cache = take(rest, size(Part::Cache));
+        Ok(Self { residual, normed, work, quantised, quantised_scales, attention, tokens, logits, trace, cache_lengths, cache })
     }
 }

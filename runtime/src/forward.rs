@@ -4,7 +4,7 @@
 //! arithmetic is per token, and keys and values enter the cache in the order of positions: the length of a tile changes no bit.
 
 use crate::arena::TokenState;
-use crate::attention::{Scratch, attend, remember, rotate};
+use crate::attention::{self, Heads, rotate};
 use crate::block::{Block, activate};
 use crate::format::record::Region;
 use crate::format::{Element, Position, Shape};
@@ -101,12 +101,12 @@ impl<P: Probe> Session<'_, P> {
     /// `h += s * output(attention(norm1(h)))` for the active rows; keys and values for the cached ones.
     fn attention(&mut self, block: &Block<'_>, index: usize) {
         let Self { blob, shape, arena, position, probe, .. } = self;
-        let Shape { width, context, head_dim, element, .. } = *shape;
+        let Shape { width, head_dim, element, .. } = *shape;
         let (active_count, cached_count) = (arena.tokens.active_count, arena.tokens.cached_count);
         if cached_count == 0 {
             return;
         }
-        let TokenState { cached, active, visible, halting, .. } = &mut arena.tokens;
+        let TokenState { cached, active, halting, .. } = &mut arena.tokens;
         let (cached, active) = (&cached[..cached_count], &active[..active_count]);
 
         probe.enter(Region::Norm, Some(index));
@@ -143,32 +143,34 @@ impl<P: Probe> Session<'_, P> {
             &table[(*position + row as usize) * head_dim..][..head_dim]
         };
         let rotary = shape.variants.position == Position::Rotary;
-        if rotary {
-            for (query, row) in query.chunks_exact_mut(width).zip(active) {
-                rotate(query, turns(*row));
-            }
-        }
-        let mut next = 0;
+        // A token's keys and values are stored before it attends, and those of later tokens after: so its passage depends on no tile.
+        let heads = Heads::new(shape);
+        let block_words = arena.cache.len() / shape.blocks;
+        let cache = arena.cache.get_mut(index * block_words..(index + 1) * block_words).unwrap_or_default();
+        let attended = &mut work[..active_count * width];
+        let mut queries = active.iter().zip(query.chunks_exact_mut(width).zip(attended.chunks_exact_mut(width))).peekable();
         for (key_value, row) in key_value.chunks_exact_mut(kv_rows).zip(cached) {
             if rotary {
                 rotate(&mut key_value[..kv_rows / 2], turns(*row));
             }
             let slot = arena.cache_lengths[index] as usize;
-            remember(&mut arena.cache, shape, index, slot, key_value, arena.quantised);
             arena.cache_lengths[index] += 1;
-            debug_assert!(slot < context);
-            if active.get(next) == Some(row) {
-                visible[next] = arena.cache_lengths[index];
-                next += 1;
+            match element {
+                Element::Int8 => attention::int8::remember(cache, &heads, slot, key_value, arena.attention),
+                Element::F16 => attention::half_float::remember(cache, &heads, slot, key_value),
+            }
+            if let Some((_, (query, attended))) = queries.next_if(|(active, _)| *active == row) {
+                if rotary {
+                    rotate(query, turns(*row));
+                }
+                match element {
+                    Element::Int8 => attention::int8::attend(cache, &heads, slot + 1, query, attended, arena.attention),
+                    Element::F16 => attention::half_float::attend(cache, &heads, slot + 1, query, attended, arena.attention),
+                }
             }
         }
         if active_count == 0 {
             return;
-        }
-        let mut scratch = Scratch { scores: arena.scores, weights: arena.weights, query: arena.quantised };
-        let attended = &mut work[..active_count * width];
-        for ((query, attended), visible) in query.chunks_exact(width).zip(attended.chunks_exact_mut(width)).zip(visible.iter()) {
-            attend(&arena.cache, shape, index, *visible as usize, query, attended, &mut scratch);
         }
         probe.enter(Region::Projection, Some(index));
         let rows = quantised(element, attended, width, active_count, arena.quantised, arena.quantised_scales);

@@ -23,7 +23,7 @@ pub mod kernels;
 pub mod math;
 mod norm;
 
-mod attention;
+pub mod attention;
 mod block;
 mod routing;
 

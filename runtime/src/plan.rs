@@ -1,5 +1,6 @@
 //! How much memory a model needs, part by part, before anything runs.
 
+use crate::attention::Heads;
 use crate::format::{Element, Shape};
 
 /// One part of the arena.
@@ -15,11 +16,9 @@ pub enum Part {
     Quantised,
     /// f32 `[tile]`: scales of those (int8 models).
     QuantisedScales,
-    /// f32 `[context]`: attention scores of one head.
-    Scores,
-    /// i16 `[context]`: quantised attention weights of one head (int8 models).
-    Weights,
-    /// u32 `[4, tile]`: per-token state while a tile passes the blocks.
+    /// Attention scores and weights of the heads that are computed together.
+    Attention,
+    /// u32 `[3, tile]`: per-token state while a tile passes the blocks.
     Tokens,
     /// f32 `[vocabulary]`: the logits of one token.
     Logits,
@@ -27,28 +26,24 @@ pub enum Part {
     Trace,
     /// u32 `[blocks]`: cached positions of each block.
     CacheLengths,
-    /// `[blocks, 2, context, kv_heads, head_dim]`, i8 or f16: keys and values.
+    /// Keys and values of each block, int8 with their scales or f16: see [`crate::attention`].
     Cache,
-    /// f32 `[blocks, 2, context, kv_heads]`: their scales (int8 models).
-    CacheScales,
 }
 
 impl Part {
     /// Every part, in the order of the arena.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 11] = [
         Self::Residual,
         Self::Normed,
         Self::Work,
         Self::Quantised,
         Self::QuantisedScales,
-        Self::Scores,
-        Self::Weights,
+        Self::Attention,
         Self::Tokens,
         Self::Logits,
         Self::Trace,
         Self::CacheLengths,
         Self::Cache,
-        Self::CacheScales,
     ];
 }
 
@@ -127,19 +122,20 @@ impl Plan {
     pub fn words(&self, part: Part) -> usize {
         let s = &self.shape;
         let int8 = s.element == Element::Int8;
+        let heads = Heads::new(s);
         let only_int8 = |words: usize| if int8 { words } else { 0 };
         match part {
             Part::Residual | Part::Normed => self.tile * s.width,
             Part::Work => self.tile * (2 * s.width + s.key_value_rows()).max(s.up_rows()).max(s.router_width),
             Part::Quantised => only_int8((self.tile * self.widest_input()).div_ceil(2)),
             Part::QuantisedScales => only_int8(self.tile),
-            Part::Scores | Part::Trace => s.context,
-            Part::Weights => only_int8(s.context.div_ceil(2)),
-            Part::Tokens => 4 * self.tile,
+            Part::Trace => s.context,
+            Part::Attention if int8 => heads.int8_scratch_words(),
+            Part::Attention => heads.half_scratch_words(),
+            Part::Tokens => 3 * self.tile,
             Part::Logits => s.vocabulary,
             Part::CacheLengths => s.blocks,
-            Part::Cache => (s.blocks * s.context * s.key_value_rows()).div_ceil(if int8 { 4 } else { 2 }),
-            Part::CacheScales => only_int8(2 * s.blocks * s.context * s.kv_heads),
+            Part::Cache => s.blocks * if int8 { heads.int8_cache_words() } else { heads.half_cache_words() },
         }
     }
 
