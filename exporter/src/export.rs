@@ -1,10 +1,10 @@
 //! From a float model to a blob.
 
 use crate::aligned::Aligned;
-use crate::quantise::quantise_rows;
+use crate::quantise::{INT4, INT8, quantise_rows};
 use crate::tensors::{LinearTensors, ModelTensors, NormTensors};
 use fathom::format::writer::{WriteError, Writer};
-use fathom::format::{Element, Header, LinearLayout, NormLayout, Position, Shape};
+use fathom::format::{Header, LinearLayout, MatrixElement, NormLayout, Position, Shape};
 use half::f16;
 
 /// Why a model cannot become a blob.
@@ -76,8 +76,7 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
     let mut bytes = Aligned::zeros(Writer::blob_bytes(header)?);
     let mut writer = Writer::new(bytes.bytes_mut(), header)?;
     let layout = writer.layout();
-    let element = header.element;
-    linear(&mut writer, element, &layout.embedding, &model.embedding, ("embedding", 0))?;
+    linear(&mut writer, &layout.embedding, &model.embedding, ("embedding", 0))?;
     match header.variants.position {
         Position::Learned => {
             let learned = model.position.as_ref().ok_or(ExportError::Missing { tensor: "position", block: 0 })?;
@@ -91,7 +90,7 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
         let block = model.blocks.get(index).ok_or(ExportError::Missing { tensor: "tensors", block: index })?;
         if let Some(at) = at.router {
             let router = block.router.as_ref().ok_or(ExportError::Missing { tensor: "router", block: index })?;
-            linear(&mut writer, element, &at.hidden, &router.hidden, ("router", index))?;
+            linear(&mut writer, &at.hidden, &router.hidden, ("router", index))?;
             writer.floats(at.output, &router.output)?;
             writer.floats(at.output_bias, &[router.output_bias])?;
         }
@@ -105,13 +104,13 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
             ("down", &at.down, &block.down),
         ];
         for (name, at, matrix) in matrices {
-            linear(&mut writer, element, at, matrix, (name, index))?;
+            linear(&mut writer, at, matrix, (name, index))?;
         }
     }
     norm(&mut writer, &layout.final_norm, &model.final_norm, ("final_norm", 0))?;
     if let Some(at) = &layout.head {
         let head = model.head.as_ref().ok_or(ExportError::Missing { tensor: "head", block: 0 })?;
-        linear(&mut writer, element, at, head, ("head", 0))?;
+        linear(&mut writer, at, head, ("head", 0))?;
     }
     writer.finish();
     Ok(bytes)
@@ -119,7 +118,6 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
 
 fn linear(
     writer: &mut Writer<'_>,
-    element: Element,
     at: &LinearLayout,
     matrix: &LinearTensors,
     (tensor, block): (&'static str, usize),
@@ -129,15 +127,19 @@ fn linear(
         return Err(ExportError::Misshapen { tensor, block, wanted, found });
     }
     let not_finite = ExportError::NotFinite { tensor, block };
-    match element {
-        Element::Int8 => {
-            if matrix.weight.iter().any(|weight| !weight.is_finite()) {
-                return Err(not_finite);
-            }
-            let (quantised, scales) = quantise_rows(&matrix.weight, at.columns);
+    if at.element != MatrixElement::F16 && matrix.weight.iter().any(|weight| !weight.is_finite()) {
+        return Err(not_finite);
+    }
+    match at.element {
+        MatrixElement::Int8 => {
+            let (quantised, scales) = quantise_rows(&matrix.weight, at.columns, INT8);
             writer.int8(at, &quantised, &scales)?;
         }
-        Element::F16 => writer.halves(at.weights, &to_halves(&matrix.weight).ok_or(not_finite)?)?,
+        MatrixElement::Int4 => {
+            let (quantised, scales) = quantise_rows(&matrix.weight, at.columns, INT4);
+            writer.int4(at, &quantised, &scales)?;
+        }
+        MatrixElement::F16 => writer.halves(at.weights, &to_halves(&matrix.weight).ok_or(not_finite)?)?,
     }
     optional(writer, at.bias, matrix.bias.as_deref(), ExportError::Missing { tensor, block })
 }

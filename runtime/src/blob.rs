@@ -52,6 +52,11 @@ pub enum BlobError {
     },
     /// The geometry breaks a shape rule.
     Shape(ShapeError),
+    /// This build of the runtime has no kernels for the element type.
+    Element {
+        /// The element type, and the feature that it needs.
+        missing: &'static str,
+    },
     /// The blob is not as long as its geometry demands.
     Length {
         /// Bytes that the layout needs.
@@ -129,6 +134,11 @@ impl core::fmt::Display for BlobError {
                 write!(f, "the model's header takes {found} bytes, not {wanted}; export it again")
             }
             Self::Shape(error) => error.fmt(f),
+            Self::Element { missing } => write!(
+                f,
+                "the model has {missing} matrices, this build of the runtime has no {missing}: build it with feature `{missing}` or \
+                 export the model as int8"
+            ),
             Self::Length { wanted, found } => {
                 write!(f, "the model's geometry needs {wanted} bytes, but it has {found}; export it again")
             }
@@ -202,6 +212,9 @@ impl<'m> Blob<'m> {
             return Err(BlobError::HeaderLength { wanted: header_bytes, found: header_bytes - rest.len() });
         }
         let shape = Shape::new(&header)?;
+        if !cfg!(feature = "int4") && matches!(shape.element, Element::Int4 { .. }) {
+            return Err(BlobError::Element { missing: "int4" });
+        }
         let layout = Layout::new(&shape, PRELUDE_BYTES + header_bytes);
         if layout.total != total {
             return Err(BlobError::Length { wanted: layout.total, found: total });
@@ -261,6 +274,12 @@ impl<'m> Blob<'m> {
         self.cast(span)
     }
 
+    /// A packed int4 matrix.
+    #[cfg(feature = "int4")]
+    pub(crate) fn quads(&self, span: Span) -> &'m [u32] {
+        self.cast(span)
+    }
+
     /// A packed int8 matrix.
     pub(crate) fn packed(&self, span: Span) -> &'m [i16] {
         self.cast(span)
@@ -278,7 +297,7 @@ impl<'m> Blob<'m> {
             if result.is_err() {
                 return;
             }
-            let halves = if tensor == "position" { learned } else { !f32_values && self.shape.element == Element::F16 };
+            let halves = if tensor == "position" { learned } else { !f32_values && !self.shape.element.is_integer() };
             let index = if halves {
                 self.halves(span).iter().position(|half| !f16::from_bits(*half).is_finite())
             } else if f32_values {

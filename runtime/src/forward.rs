@@ -123,12 +123,11 @@ impl<P: Probe> Session<'_, P> {
         let mut to = 0;
         for (from, row) in cached.iter().enumerate() {
             if active.get(to) == Some(row) {
-                match element {
-                    Element::Int8 => {
-                        arena.quantised.copy_within(from * width..(from + 1) * width, to * width);
-                        arena.quantised_scales[to] = arena.quantised_scales[from];
-                    }
-                    Element::F16 => arena.normed.copy_within(from * width..(from + 1) * width, to * width),
+                if element.is_integer() {
+                    arena.quantised.copy_within(from * width..(from + 1) * width, to * width);
+                    arena.quantised_scales[to] = arena.quantised_scales[from];
+                } else {
+                    arena.normed.copy_within(from * width..(from + 1) * width, to * width);
                 }
                 to += 1;
             }
@@ -156,7 +155,9 @@ impl<P: Probe> Session<'_, P> {
             let slot = arena.cache_lengths[index] as usize;
             arena.cache_lengths[index] += 1;
             match element {
-                Element::Int8 => attention::int8::remember(cache, &heads, slot, key_value, arena.attention),
+                Element::Int8 | Element::Int4 { .. } => {
+                    attention::int8::remember(cache, &heads, slot, key_value, arena.attention)
+                }
                 Element::F16 => attention::half_float::remember(cache, &heads, slot, key_value),
             }
             if let Some((_, (query, attended))) = queries.next_if(|(active, _)| *active == row) {
@@ -164,7 +165,9 @@ impl<P: Probe> Session<'_, P> {
                     rotate(query, turns(*row));
                 }
                 match element {
-                    Element::Int8 => attention::int8::attend(cache, &heads, slot + 1, query, attended, arena.attention),
+                    Element::Int8 | Element::Int4 { .. } => {
+                        attention::int8::attend(cache, &heads, slot + 1, query, attended, arena.attention)
+                    }
                     Element::F16 => attention::half_float::attend(cache, &heads, slot + 1, query, attended, arena.attention),
                 }
             }
@@ -221,7 +224,7 @@ fn quantised<'a>(
     quantised: &'a mut [i16],
     scales: &'a mut [f32],
 ) -> Rows<'a> {
-    if element == Element::Int8 {
+    if element.is_integer() {
         let rows = floats.chunks_exact(columns).zip(quantised.chunks_exact_mut(columns));
         for ((floats, quantised), scale) in rows.zip(scales.iter_mut()).take(tokens) {
             *scale = quantise(floats, quantised);

@@ -2,17 +2,21 @@
 
 use crate::blob::Blob;
 use crate::format::packing;
-use crate::format::{Element, LinearLayout};
+use crate::format::{LinearLayout, MatrixElement};
+#[cfg(feature = "int4")]
+use crate::kernels::int4;
 use crate::kernels::{half_float, int8};
 
 /// A matrix with its scales and bias, in place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Linear<'m> {
     Int8(int8::Matrix<'m>),
+    #[cfg(feature = "int4")]
+    Int4(int4::Matrix<'m>),
     F16(half_float::Matrix<'m>),
 }
 
-/// The input of a matrix: the rows of a tile, in both forms (the int8 form only in an int8 model).
+/// The input of a matrix: the rows of a tile, in both forms (the int8 form only in an integer model).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a> {
     pub floats: &'a [f32],    // [tokens, columns]
@@ -25,12 +29,17 @@ impl<'m> Linear<'m> {
     pub fn new(blob: &Blob<'m>, layout: &LinearLayout) -> Self {
         let LinearLayout { rows, columns, .. } = *layout;
         let bias = blob.floats(layout.bias);
-        match blob.shape().element {
-            Element::Int8 => {
-                let (weights, scales) = (blob.packed(layout.weights), blob.floats(layout.scales));
-                Self::Int8(int8::Matrix { rows, columns, stride: columns, weights, scales, bias })
+        let scales = blob.floats(layout.scales);
+        match layout.element {
+            #[cfg(feature = "int4")]
+            MatrixElement::Int4 => Self::Int4(int4::Matrix { rows, columns, weights: blob.quads(layout.weights), scales, bias }),
+            // Without int4 kernels `Blob::parse` refuses the model.
+            #[cfg(not(feature = "int4"))]
+            MatrixElement::Int4 => Self::Int8(int8::Matrix { rows: 0, columns: 0, stride: 0, weights: &[], scales, bias }),
+            MatrixElement::Int8 => {
+                Self::Int8(int8::Matrix { rows, columns, stride: columns, weights: blob.packed(layout.weights), scales, bias })
             }
-            Element::F16 => Self::F16(half_float::Matrix { rows, columns, weights: blob.halves(layout.weights), bias }),
+            MatrixElement::F16 => Self::F16(half_float::Matrix { rows, columns, weights: blob.halves(layout.weights), bias }),
         }
     }
 
@@ -38,6 +47,8 @@ impl<'m> Linear<'m> {
     pub fn apply(&self, input: Rows<'_>, output: &mut [f32]) {
         match self {
             Self::Int8(matrix) => int8::matmul(matrix, input.quantised, input.scales, input.tokens, output),
+            #[cfg(feature = "int4")]
+            Self::Int4(matrix) => int4::matmul(matrix, input.quantised, input.scales, input.tokens, output),
             Self::F16(matrix) => half_float::matmul(matrix, input.floats, input.tokens, output),
         }
     }
@@ -52,6 +63,9 @@ impl<'m> Linear<'m> {
                     *value = f32::from(weight) * scale;
                 }
             }
+            // The embedding is never int4.
+            #[cfg(feature = "int4")]
+            Self::Int4(_) => output.fill(0.0),
             Self::F16(matrix) => {
                 let start = row * matrix.columns;
                 for (value, half) in output.iter_mut().zip(&matrix.weights[start..]) {

@@ -1,7 +1,7 @@
 //! How much memory a model needs, part by part, before anything runs.
 
 use crate::attention::Heads;
-use crate::format::{Element, Shape};
+use crate::format::Shape;
 
 /// One part of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub enum Part {
     Normed,
     /// f32 `[tile, ..]`: queries, keys/values and attention output; or the MLP's hidden layer; or a router's.
     Work,
-    /// i16 `[tile, max(width, mlp_width)]`: activations in int8 range (int8 models).
+    /// i16 `[tile, max(width, mlp_width)]`: activations in int8 range (integer models).
     Quantised,
-    /// f32 `[tile]`: scales of those (int8 models).
+    /// f32 `[tile]`: scales of those (integer models).
     QuantisedScales,
     /// Attention scores and weights of the heads that are computed together.
     Attention,
@@ -121,21 +121,21 @@ impl Plan {
     /// Size of one part in 32-bit words.
     pub fn words(&self, part: Part) -> usize {
         let s = &self.shape;
-        let int8 = s.element == Element::Int8;
+        let integer = s.element.is_integer();
         let heads = Heads::new(s);
-        let only_int8 = |words: usize| if int8 { words } else { 0 };
+        let only_integer = |words: usize| if integer { words } else { 0 };
         match part {
             Part::Residual | Part::Normed => self.tile * s.width,
             Part::Work => self.tile * (2 * s.width + s.key_value_rows()).max(s.up_rows()).max(s.router_width),
-            Part::Quantised => only_int8((self.tile * self.widest_input()).div_ceil(2)),
-            Part::QuantisedScales => only_int8(self.tile),
+            Part::Quantised => only_integer((self.tile * self.widest_input()).div_ceil(2)),
+            Part::QuantisedScales => only_integer(self.tile),
             Part::Trace => s.context,
-            Part::Attention if int8 => heads.int8_scratch_words(),
+            Part::Attention if integer => heads.int8_scratch_words(),
             Part::Attention => heads.half_scratch_words(),
             Part::Tokens => 3 * self.tile,
             Part::Logits => s.vocabulary,
             Part::CacheLengths => s.blocks,
-            Part::Cache => s.blocks * if int8 { heads.int8_cache_words() } else { heads.half_cache_words() },
+            Part::Cache => s.blocks * if integer { heads.int8_cache_words() } else { heads.half_cache_words() },
         }
     }
 

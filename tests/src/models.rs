@@ -3,8 +3,8 @@
 use fathom::format::header::MAX_ROUTERS;
 use fathom::format::writer::Writer;
 use fathom::format::{
-    Cache, Element, Geometry, Header, LinearLayout, Mlp, Norm, NormLayout, OperatingPoint, Policy, Position, Provenance, Routing,
-    Shape, Tokenizer, Variants,
+    Cache, Element, Geometry, Header, LinearLayout, MatrixElement, Mlp, Norm, NormLayout, OperatingPoint, Policy, Position,
+    Provenance, Routing, Shape, Tokenizer, Variants,
 };
 pub use fathom_exporter::aligned::Aligned;
 use fathom_exporter::export::rotary_table;
@@ -91,7 +91,7 @@ pub fn every_variant() -> Vec<Header> {
         for position in [Position::Learned, Position::Rotary] {
             for mlp in [Mlp::Gelu, Mlp::SquaredRelu, Mlp::SwiGlu] {
                 for (bias, tied_head, kv_heads) in [(false, false, 1), (true, true, 2), (true, false, 4), (false, true, 4)] {
-                    for element in [Element::Int8, Element::F16] {
+                    for element in [Element::Int8, Element::F16, Element::INT4] {
                         let mut header = header();
                         header.variants = Variants { norm, position, mlp, bias, tied_head };
                         header.geometry.kv_heads = kv_heads;
@@ -145,13 +145,24 @@ pub fn random_blob(header: &Header, seed: u64) -> Aligned {
 
 fn linear(writer: &mut Writer<'_>, random: &mut Random, layout: &LinearLayout, gain: f32) {
     let size = gain / (layout.columns as f32).sqrt();
-    if layout.scales.bytes > 0 {
-        let matrix: Vec<i8> = (0..layout.rows * layout.columns).map(|_| (127.4 * random.signed()) as i8).collect();
-        let scales: Vec<f32> = (0..layout.rows).map(|_| size / 127.0 * (1.0 + 0.5 * random.signed())).collect();
-        writer.int8(layout, &matrix, &scales).expect("sized by the layout");
-    } else {
-        let matrix: Vec<f16> = (0..layout.rows * layout.columns).map(|_| f16::from_f32(size * random.signed())).collect();
-        writer.halves(layout.weights, &matrix).expect("sized by the layout");
+    let count = layout.rows * layout.columns;
+    let mut integers = |most: f32| -> (Vec<i8>, Vec<f32>) {
+        let matrix = (0..count).map(|_| ((most + 0.4) * random.signed()) as i8).collect();
+        (matrix, (0..layout.rows).map(|_| size / most * (1.0 + 0.5 * random.signed())).collect())
+    };
+    match layout.element {
+        MatrixElement::Int8 => {
+            let (matrix, scales) = integers(127.0);
+            writer.int8(layout, &matrix, &scales).expect("sized by the layout");
+        }
+        MatrixElement::Int4 => {
+            let (matrix, scales) = integers(7.0);
+            writer.int4(layout, &matrix, &scales).expect("sized by the layout");
+        }
+        MatrixElement::F16 => {
+            let matrix: Vec<f16> = (0..count).map(|_| f16::from_f32(size * random.signed())).collect();
+            writer.halves(layout.weights, &matrix).expect("sized by the layout");
+        }
     }
     if layout.bias.bytes > 0 {
         floats(writer, random, layout.bias, 0.0, 0.2);

@@ -1,7 +1,7 @@
 //! Whatever the bytes, `Blob::parse` refuses them or the model runs: never a panic.
 
 use fathom::format::prelude::{PRELUDE_BYTES, Prelude, VERSION, checksum};
-use fathom::format::{Cache, Element, Header, Mlp, Norm, Policy, Position, ShapeError};
+use fathom::format::{BlockMatrix, Cache, Element, Header, MatrixSet, Mlp, Norm, Policy, Position, ShapeError};
 use fathom::{Blob, BlobError, NoProbe, Plan, PlanError, Session, StepError};
 use fathom_tests::models::{Aligned, header, point, random_blob, routed, tokens};
 
@@ -72,7 +72,7 @@ fn rejects_every_single_bit_flip() {
 
 #[test]
 fn every_flipped_byte_under_a_valid_checksum_is_refused_or_runs() {
-    for element in [Element::Int8, Element::F16] {
+    for element in [Element::Int8, Element::F16, Element::INT4, Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Down) }] {
         let blob = random_blob(&small(element), 1);
         for index in 0..blob.bytes().len() {
             for change in [0x01, 0x80, 0xff, 0x7f] {
@@ -168,6 +168,10 @@ fn rejects_every_broken_shape_rule() {
     assert_eq!(refusal(|h| h.geometry.router_width = 0), range("router_width", 1, 256, 0));
     assert_eq!(refusal(|h| h.routing.policy = Policy::Dense), range("router_width of a dense model", 0, 0, 5));
     assert_eq!(refusal(|h| h.routing.cache = Cache::Omit { kept: 25 }), range("kept positions", 0, 24, 25));
+    for found in [31, 32, 255] {
+        let refused = refusal(|h| h.element = Element::Int4 { int8: MatrixSet(found) });
+        assert_eq!(refused, range("int8 matrices (bit set) of an int4 model", 0, 30, u32::from(found)));
+    }
 }
 
 #[test]
@@ -216,7 +220,7 @@ fn rejects_a_wrong_alphabet() {
 
 #[test]
 fn rejects_values_that_are_not_finite_and_names_the_tensor() {
-    for (element, learned) in [(Element::Int8, false), (Element::F16, true)] {
+    for (element, learned) in [(Element::Int8, false), (Element::F16, true), (Element::INT4, true)] {
         let mut header = header();
         header.element = element;
         header.variants = fathom::format::Variants {

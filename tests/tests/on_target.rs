@@ -3,8 +3,9 @@
 mod every_target;
 mod faults;
 
+use fathom::format::prelude::VERSION;
 use fathom::format::record::Request;
-use fathom::format::{Cache, Element, Header, Mlp, Norm, Policy, Position};
+use fathom::format::{BlockMatrix, Cache, Element, Header, MatrixSet, Mlp, Norm, Policy, Position};
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, BoardError, End, Event, model_region};
 use fathom_host_sim::image::Image;
@@ -41,7 +42,11 @@ fn headers() -> Vec<Header> {
     large.geometry.width = 48;
     large.geometry.heads = 4;
     large.geometry.mlp_width = 516; // longer than one exact piece of the packing
-    vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8)]
+    let mut int4 = routed(Policy::Halt, Cache::Project, Element::INT4);
+    int4.geometry.mlp_width = 36; // groups of one quad and of two
+    let mut mixed = large.clone();
+    mixed.element = Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Query).with(BlockMatrix::Up) };
+    vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8), int4, mixed]
 }
 
 #[test]
@@ -100,7 +105,7 @@ fn the_image_refuses_bad_requests_and_models_in_one_line() {
     assert!(refusal(&image, corrupt.bytes(), &[]).starts_with("the model is corrupt: checksum"));
     let mut newer = model.clone();
     newer.bytes_mut()[4] = 9;
-    assert!(refusal(&image, newer.bytes(), &[]).contains("format version 9, this runtime reads version 1"));
+    assert!(refusal(&image, newer.bytes(), &[]).contains(&format!("format version 9, this runtime reads version {VERSION}")));
     assert!(refusal(&image, &[], &[]).starts_with("not a Fathom model"));
 }
 

@@ -33,7 +33,7 @@ fn assert_tiles_agree(header: &Header) {
 
 #[test]
 fn every_policy_and_cache_is_independent_of_the_tile() {
-    for element in [Element::Int8, Element::F16] {
+    for element in [Element::Int8, Element::F16, Element::INT4] {
         for policy in [Policy::Dense, Policy::Skip, Policy::Halt] {
             for cache in [Cache::Project, Cache::Omit { kept: 0 }, Cache::Omit { kept: 2 }] {
                 for soft_scaling in [false, true] {

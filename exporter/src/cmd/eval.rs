@@ -125,6 +125,7 @@ impl Cmd {
         bar.finish_and_clear();
         let engine = match blob.shape().element {
             fathom::format::Element::Int8 => "int8 blob",
+            fathom::format::Element::Int4 { .. } => "int4 blob",
             fathom::format::Element::F16 => "f16 blob",
         };
         Ok((engine, found))

@@ -18,7 +18,7 @@ use crate::aligned::Aligned;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use fathom::Blob;
-use fathom::format::Element;
+use fathom::format::{BlockMatrix, Element};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
 
@@ -29,6 +29,8 @@ pub enum ElementName {
     F16,
     /// Int8 with a scale per row.
     Int8,
+    /// Int4 with a scale per row in the blocks, int8 elsewhere.
+    Int4,
 }
 
 impl From<ElementName> for Element {
@@ -36,6 +38,34 @@ impl From<ElementName> for Element {
         match name {
             ElementName::F16 => Self::F16,
             ElementName::Int8 => Self::Int8,
+            ElementName::Int4 => Self::INT4,
+        }
+    }
+}
+
+/// Command-line names of [`BlockMatrix`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MatrixName {
+    /// Queries.
+    Query,
+    /// Keys and values.
+    KeyValue,
+    /// Output of attention.
+    Output,
+    /// First matrix of the MLP.
+    Up,
+    /// Second matrix of the MLP.
+    Down,
+}
+
+impl From<MatrixName> for BlockMatrix {
+    fn from(name: MatrixName) -> Self {
+        match name {
+            MatrixName::Query => Self::Query,
+            MatrixName::KeyValue => Self::KeyValue,
+            MatrixName::Output => Self::Output,
+            MatrixName::Up => Self::Up,
+            MatrixName::Down => Self::Down,
         }
     }
 }

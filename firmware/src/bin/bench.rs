@@ -15,7 +15,7 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::{hio, hprintln};
 use fathom::format::bench::Work;
 use fathom::format::{Element, Span};
-use fathom::kernels::{half_float, int8};
+use fathom::kernels::{half_float, int4, int8};
 use fathom_firmware::board::{self, Exit};
 
 #[entry]
@@ -51,6 +51,13 @@ fn run(region: &'static [u8], work: &Work) -> Option<Vec<f32>> {
             let matrix = int8::Matrix { rows, columns, stride: columns, weights, scales: floats(operands.scales)?, bias: &[] };
             let (input, scales) = (cast_slice(&input), floats(operands.input_scales)?);
             let matmul = called(int8::matmul as fn(&int8::Matrix<'_>, &[i16], &[f32], usize, &mut [f32]));
+            measure(|| matmul(&matrix, input, scales, tokens, &mut output));
+        }
+        Element::Int4 { .. } => {
+            let weights = try_cast_slice(part(operands.weights)?).ok()?;
+            let matrix = int4::Matrix { rows, columns, weights, scales: floats(operands.scales)?, bias: &[] };
+            let (input, scales) = (cast_slice(&input), floats(operands.input_scales)?);
+            let matmul = called(int4::matmul as fn(&int4::Matrix<'_>, &[i16], &[f32], usize, &mut [f32]));
             measure(|| matmul(&matrix, input, scales, tokens, &mut output));
         }
         Element::F16 => {

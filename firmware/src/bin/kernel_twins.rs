@@ -7,8 +7,10 @@
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use fathom::format::packing::GROUP_ROWS;
+use fathom::format::quad_packing;
 use fathom::kernels::TOKENS_PER_PASS;
 use fathom::kernels::half_float::{LANES, row_lanes, row_lanes_portable};
+use fathom::kernels::int4;
 use fathom::kernels::int8::{Matrix, sums, sums_portable};
 use fathom::kernels::requantise::{as_sums, requantise, requantise_portable};
 use fathom_firmware::board::{self, Exit};
@@ -108,6 +110,28 @@ fn requantisation_agrees(random: &mut Random, case: u32, digest: &mut Digest) ->
     fast.map(f32::to_bits) == portable.map(f32::to_bits)
 }
 
+fn int4_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
+    const ROWS: usize = 17;
+    const COLUMNS: usize = quad_packing::EXACT_COLUMNS + 8;
+    let mut weights = [0u32; quad_packing::packed_bytes(ROWS, COLUMNS) / 4];
+    let mut input = [0i16; TOKENS * COLUMNS + 1];
+    let (rows, tokens) = (1 + random.below(ROWS), 1 + random.below(TOKENS));
+    let most = if case.is_multiple_of(4) { COLUMNS } else { 128 };
+    let columns = 4 * (1 + random.below(most / 4));
+    let input = &mut input[random.below(2)..][..tokens * columns];
+    fill(random, case, &mut [], input);
+    // All -8 and all 7 among them, which are the extremes of every nibble.
+    let constant = [Some(0x8000_8000), Some(0x7fff_7fff), None, None][(case / 8 % 4) as usize];
+    weights.iter_mut().for_each(|word| *word = constant.unwrap_or_else(|| random.bits()));
+    let weights = &weights[..quad_packing::packed_bytes(rows, columns) / 4];
+    let matrix = int4::Matrix { rows, columns, weights, scales: &[], bias: &[] };
+    let (mut fast, mut portable) = ([7; TOKENS * ROWS + 1], [7; TOKENS * ROWS + 1]);
+    int4::sums(&matrix, input, tokens, &mut fast);
+    int4::sums_portable(&matrix, input, tokens, &mut portable);
+    portable.iter().for_each(|sum| digest.add(*sum as u32));
+    fast == portable
+}
+
 fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     const COLUMNS: usize = 256;
     #[repr(align(4))]
@@ -141,8 +165,9 @@ fn main() -> ! {
     for case in 0..CASES {
         differences += u32::from(!int8_agrees(&mut random, case, &mut digest));
         differences += u32::from(!requantisation_agrees(&mut random, case, &mut digest));
+        differences += u32::from(!int4_agrees(&mut random, case, &mut digest));
         differences += u32::from(!f16_agrees(&mut random, case, &mut digest));
     }
-    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 3 * CASES, differences, digest.0);
+    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 4 * CASES, differences, digest.0);
     board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })
 }

@@ -9,12 +9,13 @@ pub const fn dtype(element: Element) -> &'static str {
     match element {
         Element::F16 => "f16",
         Element::Int8 => "int8",
+        Element::Int4 { .. } => "int4",
     }
 }
 
 /// The element type of that name.
 pub fn element(name: &str) -> Option<Element> {
-    [Element::Int8, Element::F16].into_iter().find(|element| dtype(*element) == name)
+    [Element::Int8, Element::INT4, Element::F16].into_iter().find(|element| dtype(*element) == name)
 }
 
 /// A kernel at a shape.

@@ -3,8 +3,8 @@
 use super::case::Case;
 use fathom::format::Element;
 use fathom::format::bench::Work;
-use fathom::format::packing;
-use fathom::kernels::{half_float, int8};
+use fathom::format::{packing, quad_packing};
+use fathom::kernels::{half_float, int4, int8};
 
 /// What the image finds in flash, and what it must answer.
 #[derive(Clone, Debug)]
@@ -58,6 +58,20 @@ impl Operands {
                 let input_scales: Vec<f32> = (0..tokens).map(|_| random.scale()).collect();
                 let matrix = int8::Matrix { rows, columns, stride: columns, weights: &weights, scales: &scales, bias: &[] };
                 int8::matmul(&matrix, &input, &input_scales, tokens, &mut expected);
+                fill(&mut region[spans.weights.range()], &weights, |w| w.to_le_bytes());
+                fill(&mut region[spans.scales.range()], &scales, |s| s.to_le_bytes());
+                fill(&mut region[spans.input.range()], &input, |x| x.to_le_bytes());
+                fill(&mut region[spans.input_scales.range()], &input_scales, |s| s.to_le_bytes());
+            }
+            Element::Int4 { .. } => {
+                let values: Vec<i8> = (0..rows * columns).map(|_| random.within(7) as i8).collect();
+                let mut weights = vec![0; spans.weights.bytes / 4];
+                quad_packing::pack(&values, rows, columns, &mut weights);
+                let scales: Vec<f32> = (0..rows).map(|_| random.scale()).collect();
+                let input: Vec<i16> = (0..elements).map(|_| random.within(127)).collect();
+                let input_scales: Vec<f32> = (0..tokens).map(|_| random.scale()).collect();
+                let matrix = int4::Matrix { rows, columns, weights: &weights, scales: &scales, bias: &[] };
+                int4::matmul(&matrix, &input, &input_scales, tokens, &mut expected);
                 fill(&mut region[spans.weights.range()], &weights, |w| w.to_le_bytes());
                 fill(&mut region[spans.scales.range()], &scales, |s| s.to_le_bytes());
                 fill(&mut region[spans.input.range()], &input, |x| x.to_le_bytes());

@@ -31,8 +31,8 @@ pub struct Cmd {
     /// gemv or gemm
     #[arg(long, value_name = "NAME", value_parser = ["gemv", "gemm"], help_heading = CASE)]
     kernel: Option<String>,
-    /// Type of the weights: int8 or f16
-    #[arg(long, value_name = "NAME", value_parser = ["int8", "f16"], default_value = "int8", help_heading = CASE)]
+    /// Type of the weights: int8, int4 or f16
+    #[arg(long, value_name = "NAME", value_parser = ["int8", "int4", "f16"], default_value = "int8", help_heading = CASE)]
     dtype: String,
     /// Rows of the matrix: outputs
     #[arg(long, value_name = "N", default_value_t = 256, help_heading = CASE)]

@@ -9,7 +9,7 @@
 
 use super::header::Element;
 use super::layout::{ALIGNMENT, Span, align};
-use super::packing;
+use super::{packing, quad_packing};
 use serde::{Deserialize, Serialize};
 
 /// Bytes that the request takes.
@@ -59,6 +59,7 @@ impl Work {
         let (rows, columns, tokens) = (usize::from(rows), usize::from(columns), usize::from(tokens));
         let (weights, scales, input, input_scales) = match element {
             Element::Int8 => (packing::packed_bytes(rows, columns), 4 * rows, 2 * tokens * columns, 4 * tokens),
+            Element::Int4 { .. } => (quad_packing::packed_bytes(rows, columns), 4 * rows, 2 * tokens * columns, 4 * tokens),
             Element::F16 => (2 * rows * columns, 0, 4 * tokens * columns, 0),
         };
         let mut end = REQUEST_BYTES;
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_request_round_trips_and_its_operands_do_not_overlap() {
-        for element in [Element::Int8, Element::F16] {
+        for element in [Element::Int8, Element::INT4, Element::F16] {
             let work = Work::Product { element, rows: MAX_EXTENT, columns: 12, tokens: 3 };
             let mut region = [0; REQUEST_BYTES];
             assert_eq!(work.write(&mut region), Some(()));

@@ -83,6 +83,82 @@ pub enum Element {
     F16,
     /// Symmetric int8 with one f32 scale per output row; `|w| <= 127`.
     Int8,
+    /// As [`Element::Int8`], but the matrices of the blocks are symmetric int4 with one f32 scale per output row; `|w| <= 7`.
+    Int4 {
+        /// Those matrices of the blocks that are int8 all the same; not all of them.
+        int8: MatrixSet,
+    },
+}
+
+impl Element {
+    /// int4 in every matrix of the blocks.
+    pub const INT4: Self = Self::Int4 { int8: MatrixSet::NONE };
+
+    /// Whether matrices take int8 activations, and the cache holds int8 keys and values.
+    pub const fn is_integer(self) -> bool {
+        !matches!(self, Self::F16)
+    }
+
+    /// Element type of a matrix of the blocks.
+    pub const fn of(self, matrix: BlockMatrix) -> MatrixElement {
+        match self {
+            Self::Int4 { int8 } if !int8.contains(matrix) => MatrixElement::Int4,
+            _ => self.outside_blocks(),
+        }
+    }
+
+    /// Element type of the embedding, the head and the routers.
+    pub const fn outside_blocks(self) -> MatrixElement {
+        if self.is_integer() { MatrixElement::Int8 } else { MatrixElement::F16 }
+    }
+}
+
+/// Element type of one matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatrixElement {
+    /// IEEE half precision.
+    F16,
+    /// int8, row-pair packed.
+    Int8,
+    /// int4, row-quad packed.
+    Int4,
+}
+
+/// The matrices of a block, in the order of the blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockMatrix {
+    /// Queries.
+    Query,
+    /// Keys and values.
+    KeyValue,
+    /// Output of attention.
+    Output,
+    /// First matrix of the MLP.
+    Up,
+    /// Second matrix of the MLP.
+    Down,
+}
+
+/// A set of [`BlockMatrix`]: bit 0 is the query's, bit 4 that of down.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatrixSet(pub u8);
+
+impl MatrixSet {
+    /// No matrix.
+    pub const NONE: Self = Self(0);
+    /// Every matrix of a block.
+    pub const ALL: Self = Self(0b1_1111);
+
+    /// This set and one more.
+    #[must_use]
+    pub const fn with(self, matrix: BlockMatrix) -> Self {
+        Self(self.0 | 1 << matrix as u8)
+    }
+
+    /// Whether a matrix is in the set.
+    pub const fn contains(self, matrix: BlockMatrix) -> bool {
+        self.0 >> matrix as u8 & 1 == 1
+    }
 }
 
 /// Who decides whether a token runs a block.

@@ -3,15 +3,15 @@
 //! ```text
 //! prelude | header | embedding | position | block 0 | block 1 | ... | final norm | head (if separate)
 //! block:  router (blocks >= 1 of a routed model) | norm1 | query | key_value | output | norm2 | up | down
-//! linear: weights | scales (int8) | bias (if any)
+//! linear: weights | scales (int8, int4) | bias (if any)
 //! ```
 //!
 //! Every part starts at a multiple of [`ALIGNMENT`] from the blob's start. One block is contiguous, so that a skipped block is a
 //! skipped read.
 
-use super::header::{Element, Norm, Position};
-use super::packing;
+use super::header::{BlockMatrix, MatrixElement, Norm, Position};
 use super::shape::Shape;
+use super::{packing, quad_packing};
 
 /// Alignment of every section, and of the blob itself, in bytes.
 pub const ALIGNMENT: usize = 16;
@@ -44,9 +44,11 @@ pub struct LinearLayout {
     pub rows: usize,
     /// Input columns.
     pub columns: usize,
-    /// int8: row-pair packed; f16: row-major `[rows, columns]`.
+    /// Element type of the weights.
+    pub element: MatrixElement,
+    /// int8: row-pair packed; int4: row-quad packed; f16: row-major `[rows, columns]`.
     pub weights: Span,
-    /// f32 `[rows]`, int8 only.
+    /// f32 `[rows]`, not for f16.
     pub scales: Span,
     /// f32 `[rows]`, or empty.
     pub bias: Span,
@@ -123,14 +125,16 @@ impl Cursor {
         self.take(4 * count)
     }
 
-    const fn linear(&mut self, shape: &Shape, rows: usize, columns: usize, bias: bool) -> LinearLayout {
-        let (weights, scales) = match shape.element {
-            Element::Int8 => (packing::packed_bytes(rows, columns), rows),
-            Element::F16 => (2 * rows * columns, 0),
+    const fn linear(&mut self, element: MatrixElement, rows: usize, columns: usize, bias: bool) -> LinearLayout {
+        let (weights, scales) = match element {
+            MatrixElement::Int4 => (quad_packing::packed_bytes(rows, columns), rows),
+            MatrixElement::Int8 => (packing::packed_bytes(rows, columns), rows),
+            MatrixElement::F16 => (2 * rows * columns, 0),
         };
         LinearLayout {
             rows,
             columns,
+            element,
             weights: self.take(weights),
             scales: self.floats(scales),
             bias: self.floats(if bias { rows } else { 0 }),
@@ -144,10 +148,11 @@ impl Cursor {
 
     const fn block(&mut self, shape: &Shape, routed: bool) -> BlockLayout {
         let bias = shape.variants.bias;
+        let element = shape.element;
         BlockLayout {
             router: if routed {
                 Some(RouterLayout {
-                    hidden: self.linear(shape, shape.router_width, shape.width, true),
+                    hidden: self.linear(element.outside_blocks(), shape.router_width, shape.width, true),
                     output: self.floats(shape.router_width),
                     output_bias: self.floats(1),
                 })
@@ -155,12 +160,12 @@ impl Cursor {
                 None
             },
             norm1: self.norm(shape),
-            query: self.linear(shape, shape.width, shape.width, bias),
-            key_value: self.linear(shape, shape.key_value_rows(), shape.width, bias),
-            output: self.linear(shape, shape.width, shape.width, bias),
+            query: self.linear(element.of(BlockMatrix::Query), shape.width, shape.width, bias),
+            key_value: self.linear(element.of(BlockMatrix::KeyValue), shape.key_value_rows(), shape.width, bias),
+            output: self.linear(element.of(BlockMatrix::Output), shape.width, shape.width, bias),
             norm2: self.norm(shape),
-            up: self.linear(shape, shape.up_rows(), shape.width, bias),
-            down: self.linear(shape, shape.width, shape.mlp_width, bias),
+            up: self.linear(element.of(BlockMatrix::Up), shape.up_rows(), shape.width, bias),
+            down: self.linear(element.of(BlockMatrix::Down), shape.width, shape.mlp_width, bias),
         }
     }
 }
@@ -170,7 +175,7 @@ impl Layout {
     /// [`Shape::new`] returned.
     pub const fn new(shape: &Shape, header_end: usize) -> Self {
         let mut cursor = Cursor(align(header_end));
-        let embedding = cursor.linear(shape, shape.vocabulary, shape.width, false);
+        let embedding = cursor.linear(shape.element.outside_blocks(), shape.vocabulary, shape.width, false);
         let position = match shape.variants.position {
             Position::Learned => cursor.take(2 * shape.context * shape.width),
             Position::Rotary => cursor.floats(shape.context * shape.head_dim),
@@ -182,7 +187,11 @@ impl Layout {
             block += 1;
         }
         let final_norm = cursor.norm(shape);
-        let head = if shape.variants.tied_head { None } else { Some(cursor.linear(shape, shape.vocabulary, shape.width, false)) };
+        let head = if shape.variants.tied_head {
+            None
+        } else {
+            Some(cursor.linear(shape.element.outside_blocks(), shape.vocabulary, shape.width, false))
+        };
         Self { embedding, position, final_norm, head, total: cursor.0, shape: *shape, first_block }
     }
 
@@ -201,7 +210,7 @@ impl Layout {
 
 impl Layout {
     /// Calls `visit(name, block, span, is_f32)` for every tensor that is present, in the order of the file. `is_f32` is false for
-    /// matrices (int8 or f16) and for a learned position table (f16).
+    /// matrices (int4, int8 or f16) and for a learned position table (f16).
     pub fn visit(&self, visit: &mut dyn FnMut(&'static str, usize, Span, bool)) {
         let linear = |name: [&'static str; 3], block: usize, linear: &LinearLayout, visit: &mut dyn FnMut(_, _, _, _)| {
             visit(name[0], block, linear.weights, false);

@@ -1,6 +1,6 @@
 //! Every shape rule, in one function that writer and reader both call.
 
-use super::header::{Cache, Element, Geometry, Header, MAX_BLOCKS, Mlp, Policy, Variants};
+use super::header::{Cache, Element, Geometry, Header, MAX_BLOCKS, MatrixSet, Mlp, Policy, Variants};
 
 /// Widest residual.
 pub const MAX_WIDTH: usize = 1024;
@@ -14,6 +14,8 @@ pub const MAX_VOCABULARY: usize = 4096;
 pub const MAX_ROUTER_WIDTH: usize = 256;
 /// Rows of a linear layer come in multiples of this in packed form, and columns in multiples of [`COLUMN_MULTIPLE`].
 pub const ROW_MULTIPLE: usize = 2;
+/// The same of an int4 layer.
+pub const INT4_ROW_MULTIPLE: usize = 4;
 /// Columns of a matrix: whole words of halfword pairs, and whole f32 lanes.
 pub const COLUMN_MULTIPLE: usize = 4;
 
@@ -131,6 +133,9 @@ impl Shape {
         };
         if let Cache::Omit { kept } = header.routing.cache {
             range("kept positions", kept, 0, context)?;
+        }
+        if let Element::Int4 { int8 } = header.element {
+            range("int8 matrices (bit set) of an int4 model", u16::from(int8.0), 0, usize::from(MatrixSet::ALL.0) - 1)?;
         }
         Ok(Self {
             blocks,

@@ -2,9 +2,9 @@
 
 use super::header::Header;
 use super::layout::{Layout, LinearLayout, Span};
-use super::packing;
 use super::prelude::{PRELUDE_BYTES, Prelude, VERSION, checksum};
 use super::shape::{Shape, ShapeError};
+use super::{packing, quad_packing};
 use half::f16;
 
 /// Why a blob could not be written.
@@ -134,6 +134,21 @@ impl<'a> Writer<'a> {
         let packed = bytemuck::try_cast_slice_mut(&mut self.bytes[linear.weights.range()])
             .map_err(|_| WriteError::Buffer { wanted: linear.weights.bytes, found: 0 })?;
         packing::pack(matrix, linear.rows, linear.columns, packed);
+        Ok(())
+    }
+
+    /// Packs and writes an int4 matrix.
+    ///
+    /// *Shapes*: `matrix` `[rows, columns]` row-major, `scales` `[rows]`. *Range*: `|matrix| <= 7`.
+    ///
+    /// # Errors
+    /// A number of elements is not the layout's.
+    pub fn int4(&mut self, linear: &LinearLayout, matrix: &[i8], scales: &[f32]) -> Result<(), WriteError> {
+        elements(linear.weights, linear.rows * linear.columns, matrix.len())?;
+        self.floats(linear.scales, scales)?;
+        let packed = bytemuck::try_cast_slice_mut(&mut self.bytes[linear.weights.range()])
+            .map_err(|_| WriteError::Buffer { wanted: linear.weights.bytes, found: 0 })?;
+        quad_packing::pack(matrix, linear.rows, linear.columns, packed);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! * [`quantise`]: f32 activations to int8 range;
 //! * [`int8`]: matrix times tile, row-pair packed int8 weights: exact sums, which [`requantise`] turns into f32;
+//! * `int4`: the same with row-quad packed int4 weights (feature `int4`), with `dsp4` and `scalar4` as fast twins;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
 //! * `dsp`, and `scalar` over `thumb1` or `thumb2`: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: that
 //!   of f16, for cores with an FPU; [`soft`]: those of requantisation for cores without. The target triple chooses (see `build.rs`), unless
@@ -9,12 +10,18 @@
 
 #[cfg(dsp)]
 pub mod dsp;
+#[cfg(all(dsp, feature = "int4"))]
+pub mod dsp4;
 pub mod half_float;
+#[cfg(feature = "int4")]
+pub mod int4;
 pub mod int8;
 pub mod quantise;
 pub mod requantise;
 #[cfg(scalar)]
 mod scalar;
+#[cfg(feature = "int4")]
+pub mod scalar4;
 pub mod soft;
 #[cfg(any(test, all(scalar, not(armv6m))))]
 mod swar;
