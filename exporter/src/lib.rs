@@ -16,13 +16,19 @@ pub mod tensors;
 pub mod checkpoint;
 pub mod checkpoint_folder;
 
+pub mod hessian;
+pub mod rounding;
+
 pub mod ops;
 
 pub mod model;
 
 pub mod random;
 
+pub mod losses;
 pub mod optimiser;
+
+pub mod calibrated_rounding;
 
 pub mod metrics;
 pub mod train;

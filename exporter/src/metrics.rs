@@ -72,8 +72,10 @@ impl Metrics {
     pub fn start(&mut self, progress: &Progress, recipe: &Recipe) -> Result<()> {
         self.started = Instant::now();
         self.tokens_before = progress.tokens;
-        let total: usize = recipe.stages.iter().map(|stage| stage.tokens).sum();
-        self.bar = ProgressBar::new(total as u64);
+        let to_come: usize = recipe.stages.iter().skip(progress.stage).map(|stage| stage.tokens).sum();
+        let context = usize::from(recipe.model.context);
+        let done = recipe.stages.get(progress.stage).map_or(0, |stage| progress.step * stage.batch * context);
+        self.bar = ProgressBar::new(progress.tokens + to_come.saturating_sub(done) as u64);
         self.bar.set_style(
             ProgressStyle::with_template("{bar:30} {pos}/{len} tokens, {msg}, {per_sec}, {eta} left")
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),

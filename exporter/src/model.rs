@@ -6,6 +6,7 @@ use crate::checkpoint::{Tensors, name};
 use crate::export::rotary_table;
 use crate::ops::activation::activate;
 use crate::ops::attention::Attention;
+use crate::ops::fake_quantise::fake_quantise;
 use crate::ops::norm::norm;
 use candle_core::{D, Device, Result, Tensor, Var};
 use fathom::format::{Cache, Norm, Policy, Position, Shape};
@@ -41,11 +42,16 @@ impl Parameters {
 struct Linear {
     weight: Tensor,       // [rows, columns]
     bias: Option<Tensor>, // [rows]
+    /// Largest integer of a row, where the weights are rounded.
+    limit: Option<i8>,
 }
 
 impl Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = x.matmul(&self.weight.t()?)?;
+        let y = match self.limit {
+            Some(limit) => x.matmul(&fake_quantise(&self.weight, limit)?.t()?)?,
+            None => x.matmul(&self.weight.t()?)?,
+        };
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
@@ -104,6 +110,19 @@ pub enum Gates<'a> {
     Soft,
 }
 
+/// The inputs of a block's matrices, `[n, columns]` each.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Of query and key_value.
+    pub attention: Tensor,
+    /// Of output.
+    pub output: Tensor,
+    /// Of up.
+    pub up: Tensor,
+    /// Of down.
+    pub down: Tensor,
+}
+
 /// What a forward pass leaves.
 pub struct Pass {
     /// Residuals `[n, width]` before block 0, 1, .. and after the last: `blocks + 1` of them.
@@ -112,6 +131,8 @@ pub struct Pass {
     pub active: Vec<Vec<bool>>,
     /// `1 - p` of each router, `[n]` (soft gates only).
     pub gates: Vec<Tensor>,
+    /// What each block's matrices were given, `[blocks]`.
+    pub inputs: Vec<Inputs>,
 }
 
 /// Dropout masks from a stream of the caller's, so that training can resume bit-exactly.
@@ -139,7 +160,8 @@ impl Model {
             None => candle_core::bail!("no parameter {parameter}"),
         };
         let maybe = |parameter: String| parameters.0.get(&parameter).map(|var| var.as_tensor().clone());
-        let linear = |layer: &str| Result::Ok(Linear { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)) });
+        let linear =
+            |layer: &str| Result::Ok(Linear { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), limit: None });
         let centred = shape.variants.norm == Norm::LayerNorm;
         let normalise =
             |layer: &str| Result::Ok(Normalise { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), centred });
@@ -175,6 +197,15 @@ impl Model {
         })
     }
 
+    /// The same model with the matrices of its blocks rounded to integers up to `limit`, in every forward pass anew; routers, embedding
+    /// and head stay as they are.
+    pub fn rounded(mut self, limit: i8) -> Self {
+        for Block { query, key_value, output, up, down, .. } in &mut self.blocks {
+            [query, key_value, output, up, down].into_iter().for_each(|matrix| matrix.limit = Some(limit));
+        }
+        self
+    }
+
     /// Runs sequences of `time` tokens each, `tokens` `[n]`.
     ///
     /// # Errors
@@ -187,7 +218,7 @@ impl Model {
             let places = Tensor::from_vec((0..n).map(|i| (i % time) as u32).collect::<Vec<_>>(), n, &Device::Cpu)?;
             h = (h + position.index_select(&places, 0)?)?;
         }
-        let mut pass = Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new() };
+        let mut pass = Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new(), inputs: Vec::new() };
         let mut running = vec![true; n];
         for (index, block) in self.blocks.iter().enumerate() {
             let z = match (&block.router, gates) {
@@ -219,12 +250,14 @@ impl Model {
                 let branch = if let Some(mask) = &mask { branch.broadcast_mul(mask)? } else { branch };
                 h + branch
             };
-            let x = block.norm1.forward(&h)?;
-            let attention = self.attention(time, &active);
-            let attended = attention.apply(&block.query.forward(&x)?, &block.key_value.forward(&x)?)?;
-            h = add(h, block.output.forward(&attended)?)?;
-            let x = block.up.forward(&block.norm2.forward(&h)?)?;
-            h = add(h, block.down.forward(&activate(&x, self.shape.variants.mlp)?)?)?;
+            let attention = block.norm1.forward(&h)?;
+            let (query, key_value) = (block.query.forward(&attention)?, block.key_value.forward(&attention)?);
+            let output = self.attention(time, &active).apply(&query, &key_value)?;
+            h = add(h, block.output.forward(&output)?)?;
+            let up = block.norm2.forward(&h)?;
+            let down = activate(&block.up.forward(&up)?, self.shape.variants.mlp)?;
+            h = add(h, block.down.forward(&down)?)?;
+            pass.inputs.push(Inputs { attention, output, up, down });
             pass.residuals.push(h.clone());
             running.clone_from(&active);
             pass.active.push(active);

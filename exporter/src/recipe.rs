@@ -111,6 +111,16 @@ pub enum Kind {
     Routers,
     /// Everything, end to end with soft gates: the published method.
     Soft,
+    /// As a trunk, through block matrices rounded to `bits`: it starts from matrices rounded on training text, and at its end the
+    /// matrices become what they are rounded to.
+    Quantise,
+}
+
+impl Kind {
+    /// Whether the routers are trained.
+    const fn trains_routers(self) -> bool {
+        matches!(self, Self::Routers | Self::Soft)
+    }
 }
 
 /// One stage of training.
@@ -146,6 +156,18 @@ pub struct Stage {
     /// Weight of the mean gate in the loss of soft gates.
     #[serde(default)]
     pub lambda: f64,
+    /// Share of the loss that is the distance from the predictions of the unrounded model that a quantise stage starts from; the rest is
+    /// that of other stages.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub imitation: f64,
+    /// Bits of a rounded weight, in quantise stages: 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u8>,
+}
+
+/// Absent from a recipe's fingerprint where absent from the recipe, so that checkpoints of older recipes resume.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Recipe {
@@ -185,14 +207,27 @@ impl Recipe {
             if !(0.0..1.0).contains(&stage.dropout) || !(0.0..=1.0).contains(&stage.random_depth) {
                 return fail("dropout and random_depth are shares from 0 to 1".into());
             }
-            if stage.kind != Kind::Trunk && recipe.model.policy == PolicyName::Dense {
+            if (stage.kind == Kind::Quantise) != (stage.bits == Some(4)) || stage.bits.is_some_and(|bits| bits != 4) {
+                return fail("a quantise stage has bits = 4, and no other stage has bits".into());
+            }
+            if !(0.0..=1.0).contains(&stage.imitation) || (stage.imitation > 0.0 && stage.kind != Kind::Quantise) {
+                return fail("imitation is a share from 0 to 1 of a quantise stage's loss".into());
+            }
+            if stage.kind == Kind::Quantise && blocks != all {
+                return fail(format!("a quantise stage uses all {all} blocks"));
+            }
+            let rounded = recipe.stages.iter().take(index).any(|stage| stage.kind == Kind::Quantise);
+            if rounded && stage.kind != Kind::Routers {
+                return fail("only routers can be trained after a quantise stage: the matrices are rounded".into());
+            }
+            if stage.kind.trains_routers() && recipe.model.policy == PolicyName::Dense {
                 return fail("a dense model has no routers to train".into());
             }
-            if stage.kind != Kind::Trunk && (blocks != all || all == 1) {
+            if stage.kind.trains_routers() && (blocks != all || all == 1) {
                 return fail(format!("routers and soft stages use all blocks, at least 2; this one has {blocks} of {all}"));
             }
         }
-        if recipe.model.policy != PolicyName::Dense && !recipe.stages.iter().any(|stage| stage.kind != Kind::Trunk) {
+        if recipe.model.policy != PolicyName::Dense && !recipe.stages.iter().any(|stage| stage.kind.trains_routers()) {
             return Err("policy skip or halt needs a stage of kind routers or soft; a model without routers is dense".into());
         }
         Ok(recipe)
@@ -258,7 +293,9 @@ mod tests {
 
     #[test]
     fn the_committed_recipes_parse_and_pass_the_shape_rules() {
-        for text in [TINY, include_str!("../recipes/default.toml"), include_str!("../recipes/soft.toml")] {
+        let others =
+            [include_str!("../recipes/default.toml"), include_str!("../recipes/soft.toml"), include_str!("../recipes/int4.toml")];
+        for text in [TINY].into_iter().chain(others) {
             let model = Recipe::parse(text).unwrap().model;
             let (geometry, variants, routing) = (model.geometry(65), model.variants(), model.routing());
             let config = crate::config::Config {
@@ -286,6 +323,12 @@ mod tests {
             ("learning_rate = 3e-3", "learning_rate = nan", "stage 0: learning_rate is NaN"),
             ("weight_decay = 0.1", "weight_decay = -0.1", "stage 0: weight_decay and lambda"),
             ("dropout = 0.1", "dropout = 1.0", "stage 0: dropout and random_depth"),
+            ("kind = \"trunk\"", "kind = \"quantise\"", "stage 0: a quantise stage has bits = 4"),
+            ("kind = \"trunk\"", "kind = \"quantise\"\nbits = 3", "stage 0: a quantise stage has bits = 4"),
+            ("kind = \"trunk\"", "kind = \"quantise\"\nbits = 4", "stage 0: a quantise stage uses all 3 blocks"),
+            ("kind = \"trunk\"\nblocks = 2", "kind = \"quantise\"\nbits = 4", "stage 1: only routers can be trained after"),
+            ("kind = \"trunk\"", "kind = \"trunk\"\nbits = 4", "stage 0: a quantise stage has bits = 4, and no other"),
+            ("dropout = 0.1", "imitation = 0.5", "stage 0: imitation is a share"),
             ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
         ];
         for (old, new, wanted) in cases {

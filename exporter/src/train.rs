@@ -1,18 +1,19 @@
 //! Training: the stages of a recipe, one after another, resumable at any checkpoint.
 
+use crate::calibrated_rounding::round_on_text;
 use crate::checkpoint::name::{is_in_blocks, is_router};
 use crate::checkpoint::{self, Role, Tensors, parameters};
-use crate::checkpoint_folder::CALIBRATION_FILE;
+use crate::checkpoint_folder::{CALIBRATION_FILE, Folder};
 use crate::config::Config;
 use crate::corpus::Corpus;
+use crate::losses::{self, Batch, Loss};
 use crate::metrics::{Metrics, Point};
-use crate::model::{Gates, Model, Parameters};
-use crate::ops::cross_entropy::cross_entropy;
+use crate::model::{Model, Parameters};
 use crate::optimiser::{AdamW, learning_rate};
 use crate::random::{Purpose, normal, stream};
 use crate::recipe::{Kind, Recipe, Stage};
+use crate::rounding::{INT4_LIMIT, round_blocks};
 use anyhow::{Context, Result, bail};
-use candle_core::{Device, Tensor};
 use fathom::format::Shape;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ use std::path::Path;
 const SOFT_BIAS: f32 = -1.0;
 /// What the branches of added blocks are scaled by.
 const GROWN_SCALE: f32 = 0.1;
+/// Training tokens that a quantise stage rounds its first matrices on.
+const ROUNDING_TOKENS: usize = 16_384;
+/// Prefix of the tensors of the model that a stage imitates, in a checkpoint.
+const TEACHER: &str = "teacher.";
 
 /// Where training stands; in the checkpoint's metadata.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub struct Options<'a> {
     pub checkpoint_every: usize,
     /// Go on from the checkpoint in the folder.
     pub resume: bool,
+    /// Start from the weights of this checkpoint, not from random ones; unused when resuming.
+    pub from: Option<&'a Path>,
     /// Stop after this many steps in all (tests of resuming); none: at the end of the recipe.
     pub stop_after: Option<usize>,
 }
@@ -85,9 +92,17 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         let optimiser = AdamW::load(&mut tensors, progress.step);
         checkpoint::check(&tensors, &shape)?;
         optimiser.check(&tensors)?;
-        Run { shape, config, recipe, corpus, parameters: Parameters::new(&tensors)?, optimiser, progress }
+        let teacher = taught(&mut tensors);
+        if let Some(teacher) = &teacher {
+            checkpoint::check(teacher, &shape)?;
+        }
+        let teacher = teacher.as_ref().map(Parameters::new).transpose()?;
+        Run { shape, config, recipe, corpus, parameters: Parameters::new(&tensors)?, optimiser, progress, teacher }
     } else {
-        let tensors = initial(&shape, recipe);
+        let (tensors, tokens) = match options.from {
+            Some(folder) => trained_before(folder, &config)?,
+            None => (initial(&shape, recipe), 0),
+        };
         let parameters = Parameters::new(&tensors)?;
         Run {
             shape,
@@ -96,11 +111,33 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
             corpus,
             parameters,
             optimiser: AdamW::default(),
-            progress: Progress { recipe: fingerprint, ..Progress::default() },
+            progress: Progress { recipe: fingerprint, tokens, ..Progress::default() },
+            teacher: None,
         }
     };
     metrics.start(&run.progress, recipe)?;
     run.stages(options, metrics)
+}
+
+/// The weights of a checkpoint of the same model, and the tokens that it has seen; the seed and the corpus may be others.
+fn trained_before(path: &Path, config: &Config) -> Result<(Tensors, u64)> {
+    let folder = Folder::load(path)?;
+    let Config { geometry, variants, routing, routers_predict_gain, .. } = folder.config;
+    let same = (geometry, variants, routing) == (config.geometry, config.variants, config.routing);
+    if !same || folder.config.alphabet != config.alphabet {
+        bail!("the checkpoint in {} is of another model than the recipe's and the corpus's", path.display());
+    }
+    if folder.shape.routers() > 0 && routers_predict_gain != config.routers_predict_gain {
+        bail!("the routers of the checkpoint in {} were trained by another method than the recipe's", path.display());
+    }
+    Ok((folder.tensors, folder.config.training_tokens))
+}
+
+/// The teacher among a checkpoint's tensors, which lose it.
+fn taught(tensors: &mut Tensors) -> Option<Tensors> {
+    let names: Vec<String> = tensors.keys().filter(|name| name.starts_with(TEACHER)).cloned().collect();
+    let named = |name: String| tensors.remove(&name).map(|values| (name[TEACHER.len()..].to_owned(), values));
+    Some(names.into_iter().filter_map(named).collect()).filter(|teacher: &Tensors| !teacher.is_empty())
 }
 
 /// The first 8 bytes of the SHA-256 of the recipe as TOML.
@@ -152,12 +189,8 @@ struct Run<'a> {
     parameters: Parameters,
     optimiser: AdamW,
     progress: Progress,
-}
-
-/// One step's tokens, `[batch * context]` each.
-struct Batch {
-    inputs: Vec<u16>,
-    targets: Vec<u16>,
+    /// The model that the stage imitates.
+    teacher: Option<Parameters>,
 }
 
 /// What a step measured.
@@ -172,12 +205,22 @@ impl Run<'_> {
         let mut steps_done = 0;
         while let Some(stage) = self.recipe.stages.get(self.progress.stage) {
             let blocks = stage.blocks.unwrap_or(self.shape.blocks);
-            let model = Model::new(&self.shape, &self.parameters, blocks)?;
+            if stage.kind == Kind::Quantise && self.progress.step == 0 {
+                self.start_quantising(stage)?;
+            }
+            let mut model = Model::new(&self.shape, &self.parameters, blocks)?;
+            if stage.kind == Kind::Quantise {
+                model = model.rounded(INT4_LIMIT);
+            }
+            let teacher = self.teacher.as_ref().map(|teacher| Model::new(&self.shape, teacher, blocks)).transpose()?;
+            if stage.imitation > 0.0 && teacher.is_none() {
+                bail!("the checkpoint has no tensors {TEACHER}*, which its stage imitates: train into another folder");
+            }
             let trained = self.trained(stage, blocks);
             let steps = stage.tokens.div_ceil(stage.batch * context);
             while self.progress.step < steps {
                 let step = self.progress.step;
-                let measured = self.step(&model, stage, &trained, steps)?;
+                let measured = self.step(&model, teacher.as_ref(), stage, &trained, steps)?;
                 if !measured.loss.is_finite() {
                     bail!("the loss is {} at step {step} of stage {}: lower learning_rate", measured.loss, self.progress.stage);
                 }
@@ -194,6 +237,9 @@ impl Run<'_> {
                     return Ok(());
                 }
             }
+            if stage.kind == Kind::Quantise {
+                self.finish_quantising()?;
+            }
             self.progress = Progress { stage: self.progress.stage + 1, step: 0, ..self.progress };
             self.optimiser = AdamW::default();
             self.save(options)?;
@@ -206,7 +252,7 @@ impl Run<'_> {
     fn trained(&self, stage: &Stage, blocks: usize) -> Vec<(String, Role)> {
         let unused = |name: &str| is_in_blocks(name, blocks..self.shape.blocks);
         let wanted = |name: &str| match stage.kind {
-            Kind::Trunk => !is_router(name),
+            Kind::Trunk | Kind::Quantise => !is_router(name),
             Kind::Routers => is_router(name),
             Kind::Soft => true,
         };
@@ -217,6 +263,9 @@ impl Run<'_> {
     fn save(&self, options: &Options<'_>) -> Result<()> {
         let mut tensors = self.parameters.tensors()?;
         self.optimiser.save(&mut tensors);
+        if let Some(teacher) = &self.teacher {
+            tensors.extend(teacher.tensors()?.into_iter().map(|(name, values)| (format!("{TEACHER}{name}"), values)));
+        }
         let state = serde_json::to_string(&self.progress)?;
         let config = Config { training_tokens: self.progress.tokens, ..self.config.clone() };
         checkpoint::save(options.folder, &tensors, Some(&state))?;
@@ -239,12 +288,20 @@ impl Run<'_> {
         }
     }
 
-    fn step(&mut self, model: &Model, stage: &Stage, trained: &[(String, Role)], steps: usize) -> Result<Step> {
+    fn step(
+        &mut self,
+        model: &Model,
+        teacher: Option<&Model>,
+        stage: &Stage,
+        trained: &[(String, Role)],
+        steps: usize,
+    ) -> Result<Step> {
         let batch = self.batch(stage);
-        let (loss, shown, active) = match stage.kind {
-            Kind::Trunk => self.trunk_loss(model, stage, &batch)?,
-            Kind::Routers => router_loss(model, &self.shape, &batch)?,
-            Kind::Soft => self.soft_loss(model, stage, &batch)?,
+        let streams = |purpose: Purpose| stream(self.recipe.seed, purpose, self.progress.stage, self.progress.step);
+        let Loss { loss, shown, active } = match stage.kind {
+            Kind::Trunk | Kind::Quantise => losses::trunk(model, teacher, &self.shape, stage, &batch, &streams)?,
+            Kind::Routers => losses::routers(model, &self.shape, &batch)?,
+            Kind::Soft => losses::soft(model, &self.shape, stage, &batch, &streams)?,
         };
         let rate = learning_rate(self.progress.step, steps, stage.warmup, stage.learning_rate);
         let norm = self.optimiser.update(&self.parameters, trained, &loss.backward()?, rate, stage.weight_decay)?;
@@ -253,73 +310,24 @@ impl Run<'_> {
         Ok(Step { loss, active })
     }
 
-    /// Mean cross-entropy over exits and tokens; shown is that of the last exit.
-    fn trunk_loss(&self, model: &Model, stage: &Stage, batch: &Batch) -> Result<(Tensor, f64, f64)> {
-        let blocks = stage.blocks.unwrap_or(self.shape.blocks);
-        let exits = if stage.exits.is_empty() { vec![blocks] } else { stage.exits.clone() };
-        let mut random = stream(self.recipe.seed, Purpose::Depth, self.progress.stage, self.progress.step);
-        let depths: Vec<usize> = (0..batch.inputs.len())
-            .map(|_| {
-                let shallow = random.random::<f64>() < stage.random_depth;
-                let exit = exits[random.random_range(0..exits.len())];
-                if shallow { exit } else { blocks }
-            })
-            .collect();
-        let mut masks = stream(self.recipe.seed, Purpose::Dropout, self.progress.stage, self.progress.step);
-        let mut dropout = |x: &Tensor| dropped(x, stage.dropout, &mut masks);
-        let drop: Option<&mut crate::model::Dropout<'_>> = if stage.dropout > 0.0 { Some(&mut dropout) } else { None };
-        let pass = model.forward(&batch.inputs, self.shape.context, &Gates::Depths(&depths), drop)?;
-        let mut total: Option<Tensor> = None;
-        let mut last = 0.0;
-        for exit in &exits {
-            let loss = cross_entropy(&model.classify(&pass.residuals[*exit])?, &batch.targets)?.mean_all()?;
-            last = f64::from(loss.to_scalar::<f32>()?);
-            total = Some(match total {
-                Some(total) => (total + loss)?,
-                None => loss,
-            });
+    /// Before the first step of a quantise stage: the model as it is teaches, and its matrices are rounded on training text.
+    fn start_quantising(&mut self, stage: &Stage) -> Result<()> {
+        let mut tensors = self.parameters.tensors()?;
+        if stage.imitation > 0.0 {
+            self.teacher = Some(Parameters::new(&tensors)?);
         }
-        let total = total.context("a stage has at least one exit")?;
-        let active = depths.iter().sum::<usize>() as f64 / (depths.len() * blocks) as f64;
-        Ok(((total / exits.len() as f64)?, last, active))
+        let text = &self.corpus.training[..ROUNDING_TOKENS.min(self.corpus.training.len())];
+        round_on_text(&mut tensors, &self.shape, text, INT4_LIMIT, &|_, _| true, &|| ())?;
+        self.parameters = Parameters::new(&tensors)?;
+        Ok(())
     }
 
-    /// Cross-entropy + lambda * mean(1 - p), as published.
-    fn soft_loss(&self, model: &Model, stage: &Stage, batch: &Batch) -> Result<(Tensor, f64, f64)> {
-        let mut masks = stream(self.recipe.seed, Purpose::Dropout, self.progress.stage, self.progress.step);
-        let mut dropout = |x: &Tensor| dropped(x, stage.dropout, &mut masks);
-        let drop: Option<&mut crate::model::Dropout<'_>> = if stage.dropout > 0.0 { Some(&mut dropout) } else { None };
-        let pass = model.forward(&batch.inputs, self.shape.context, &Gates::Soft, drop)?;
-        let last = &pass.residuals[pass.residuals.len() - 1];
-        let loss = cross_entropy(&model.classify(last)?, &batch.targets)?.mean_all()?;
-        let gates = Tensor::stack(&pass.gates, 0)?.mean_all()?;
-        let alpha = f64::from(gates.to_scalar::<f32>()?);
-        let shown = f64::from(loss.to_scalar::<f32>()?);
-        let blocks = self.shape.blocks as f64;
-        Ok(((loss + (gates * stage.lambda)?)?, shown, (1.0 + (blocks - 1.0) * alpha) / blocks))
+    /// After its last step: the matrices are what they were rounded to.
+    fn finish_quantising(&mut self) -> Result<()> {
+        let mut tensors = self.parameters.tensors()?;
+        round_blocks(&mut tensors, &self.shape, INT4_LIMIT);
+        self.parameters = Parameters::new(&tensors)?;
+        self.teacher = None;
+        Ok(())
     }
-}
-
-/// Mean squared error of each router's prediction: `z = -(cross-entropy when the token stops here - cross-entropy at full depth)`.
-fn router_loss(model: &Model, shape: &Shape, batch: &Batch) -> Result<(Tensor, f64, f64)> {
-    let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None)?;
-    let losses = |h: &Tensor| Result::<Tensor>::Ok(cross_entropy(&model.classify(&h.detach())?, &batch.targets)?.detach());
-    let full = losses(&pass.residuals[shape.blocks])?;
-    let mut errors = Vec::new();
-    for block in 1..shape.blocks {
-        let h = pass.residuals[block].detach();
-        let gain = (losses(&h)? - &full)?;
-        errors.push((model.router(block, &h)? + gain)?.sqr()?.mean_all()?);
-    }
-    let loss = Tensor::stack(&errors, 0)?.mean_all()?;
-    let shown = f64::from(loss.to_scalar::<f32>()?);
-    Ok((loss, shown, 1.0))
-}
-
-/// Inverted dropout: each element is zero with probability `share`.
-fn dropped(x: &Tensor, share: f64, random: &mut impl Rng) -> candle_core::Result<Tensor> {
-    let keep = (1.0 / (1.0 - share)) as f32;
-    let limit = (share * f64::from(u32::MAX)) as u32;
-    let mask: Vec<f32> = (0..x.elem_count()).map(|_| if random.random::<u32>() < limit { 0.0 } else { keep }).collect();
-    x * Tensor::from_vec(mask, x.shape(), &Device::Cpu)?
 }

@@ -122,7 +122,7 @@ impl Variant {
             renewed.push(self.name);
             let recipe = self.recipe();
             let (_file, corpus) = tiny_corpus(usize::from(recipe.model.context));
-            let options = Options { folder: &folder, checkpoint_every: usize::MAX, resume: false, stop_after: None };
+            let options = Options { folder: &folder, checkpoint_every: usize::MAX, resume: false, from: None, stop_after: None };
             train(&recipe, &corpus, &options, &mut Metrics::new(None)).expect("a tiny recipe trains");
         }
         Folder::load(&folder).expect("the checkpoint is committed")

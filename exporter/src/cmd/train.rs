@@ -13,7 +13,8 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run
-  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run --resume")]
+  exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run --resume
+  exporter train exporter/recipes/int4.toml --from checkpoint --corpus tinyshakespeare.txt --out checkpoint-int4")]
 pub struct Cmd {
     /// The recipe, TOML
     recipe: PathBuf,
@@ -23,6 +24,9 @@ pub struct Cmd {
     /// Folder of the checkpoint
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// Start from the weights of another checkpoint of the same model
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
     /// Go on from the checkpoint in the folder, exactly as if training had not stopped
     #[arg(long)]
     resume: bool,
@@ -51,6 +55,11 @@ impl Cmd {
         if self.checkpoint_every == 0 {
             bail!("--checkpoint-every must be at least 1");
         }
+        if self.from.as_ref().is_some_and(|from| from.canonicalize().ok() == self.out.canonicalize().ok() && there)
+            && !self.resume
+        {
+            bail!("--from and --out are the same folder: train into another one");
+        }
         if self.force && there {
             let tensors = self.out.join(crate::checkpoint::TENSORS_FILE);
             std::fs::remove_file(&tensors).with_context(|| format!("cannot remove {}", tensors.display()))?;
@@ -60,6 +69,7 @@ impl Cmd {
             folder: &self.out,
             checkpoint_every: self.checkpoint_every,
             resume: self.resume && there,
+            from: self.from.as_deref(),
             stop_after: None,
         };
         train(&recipe, &corpus, &options, &mut metrics)

@@ -1,9 +1,11 @@
 //! Fused operations with their own backward passes: candle's op-by-op forms take several times as long on a CPU. Each is checked
-//! against finite differences.
+//! against finite differences, or, where rounding has none, over steps of whole integers.
 
 pub mod activation;
 pub mod attention;
 pub mod cross_entropy;
+pub mod fake_quantise;
+pub mod imitation;
 pub mod norm;
 mod small_matmul;
 

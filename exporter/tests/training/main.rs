@@ -1,6 +1,7 @@
 //! Training, checkpoints and routing of the float model, on data generated here. One binary: candle is linked once.
 
 mod checkpoint;
+mod quantise;
 mod resume;
 mod routing;
 
@@ -23,6 +24,14 @@ fn corpus(folder: &Path) -> Corpus {
 
 /// Trains `recipe` into `folder`, stopping after `stop` steps of this call.
 fn run(recipe: &Recipe, corpus: &Corpus, folder: &Path, resume: bool, stop: Option<usize>) -> anyhow::Result<()> {
-    let options = Options { folder, checkpoint_every: 7, resume, stop_after: stop };
-    train(recipe, corpus, &options, &mut Metrics::new(Some(&folder.join("metrics.jsonl"))))
+    drive(recipe, corpus, &Options { folder, checkpoint_every: 7, resume, from: None, stop_after: stop })
+}
+
+/// Trains `recipe` into `folder` from the weights of another checkpoint.
+fn run_from(recipe: &Recipe, corpus: &Corpus, folder: &Path, from: Option<&Path>, stop: Option<usize>) -> anyhow::Result<()> {
+    drive(recipe, corpus, &Options { folder, checkpoint_every: 7, resume: false, from, stop_after: stop })
+}
+
+fn drive(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>) -> anyhow::Result<()> {
+    train(recipe, corpus, options, &mut Metrics::new(Some(&options.folder.join("metrics.jsonl"))))
 }
