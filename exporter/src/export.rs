@@ -2,6 +2,7 @@
 
 use crate::aligned::Aligned;
 use crate::quantise::{INT4, INT8, quantise_rows};
+use crate::rounding::{Rounded, search_rows};
 use crate::tensors::{LinearTensors, ModelTensors, NormTensors};
 use fathom::format::writer::{WriteError, Writer};
 use fathom::format::{Header, LinearLayout, MatrixElement, NormLayout, Position, Shape};
@@ -136,8 +137,8 @@ fn linear(
             writer.int8(at, &quantised, &scales)?;
         }
         MatrixElement::Int4 => {
-            let (quantised, scales) = quantise_rows(&matrix.weight, at.columns, INT4);
-            writer.int4(at, &quantised, &scales)?;
+            let Rounded { values, scales } = search_rows(&matrix.weight, at.columns, INT4);
+            writer.int4(at, &values, &scales)?;
         }
         MatrixElement::F16 => writer.halves(at.weights, &to_halves(&matrix.weight).ok_or(not_finite)?)?,
     }

@@ -63,7 +63,7 @@ impl Hessian {
     }
 
     /// Rounds each row so that the outputs for the inputs seen change least; never worse by [`Self::output_error`] than
-    /// `rounding::nearest_rows` and `rounding::search_rows`. *Shapes*: `weight` `[rows, columns]`. *Cost*: about `40 * rows * columns^2` operations.
+    /// `quantise::quantise_rows` and `rounding::search_rows`. *Shapes*: `weight` `[rows, columns]`. *Cost*: about `40 * rows * columns^2` operations.
     pub fn round_rows(&self, weight: &[f32], limit: i8) -> Rounded {
         // The first weight that is rounded, the last of the order, has all the others to make up for it.
         let mut order: Vec<usize> = (0..self.columns).collect();
@@ -203,8 +203,9 @@ fn fitted_scale(row: &[f32], hessian: &[f64], values: &[i8]) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantise::quantise_rows;
     use crate::random::{Purpose, normal, stream};
-    use crate::rounding::{nearest_rows, search_rows};
+    use crate::rounding::search_rows;
 
     /// Inputs `[n, columns]` of which neighbours resemble one another, as activations do, and weights `[rows, columns]`.
     fn case(seed: u64, n: usize, rows: usize, columns: usize) -> (Hessian, Vec<f32>) {
@@ -234,7 +235,8 @@ mod tests {
                 rows.map(|(w, r)| hessian.output_error(w, &r)).collect()
             };
             let found = errors(&hessian.round_rows(&weight, 7));
-            let (plain, searched) = (errors(&nearest_rows(&weight, columns, 7)), errors(&search_rows(&weight, columns, 7)));
+            let (values, scales) = quantise_rows(&weight, columns, 7);
+            let (plain, searched) = (errors(&Rounded { values, scales }), errors(&search_rows(&weight, columns, 7)));
             for ((found, plain), searched) in found.iter().zip(&plain).zip(&searched) {
                 // The scale is stored in f32.
                 assert!(*found <= plain.min(*searched) * 1.000_01 + 1e-9, "{found} against {plain} and {searched}");

@@ -1,8 +1,9 @@
 //! Host-side training, calibration, quantisation and export of Fathom models.
 //!
-//! In the order of the data: a [`corpus`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`model`] computes with [`ops`];
-//! [`train`] fits it; [`evaluate`] judges it; [`calibrate`] finds operating points; [`quantise`] and [`export`] write the blob, which
-//! [`blob_eval`] judges with the runtime's own kernels.
+//! In the order of the data: a [`corpus`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`quantise`], [`rounding`] and [`hessian`]
+//! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`], through rounded matrices too, which start
+//! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points; [`export`] writes the blob, which [`blob_eval`]
+//! judges with the runtime's own kernels.
 #![forbid(unsafe_code)]
 
 pub mod fetch;
@@ -17,6 +18,7 @@ pub mod checkpoint;
 pub mod checkpoint_folder;
 
 pub mod hessian;
+pub mod quantise;
 pub mod rounding;
 
 pub mod ops;
@@ -39,7 +41,6 @@ pub mod calibrate;
 
 pub mod aligned;
 pub mod export;
-pub mod quantise;
 
 pub mod blob_eval;
 

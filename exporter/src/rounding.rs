@@ -4,8 +4,6 @@ use crate::checkpoint::{Tensors, name};
 use fathom::format::Shape;
 use rayon::prelude::*;
 
-/// Largest magnitude of a 4-bit weight.
-pub const INT4_LIMIT: i8 = 7;
 /// Scales that are tried first, as shares of the one at which the largest weight becomes the limit.
 pub(crate) const SHARES: [f32; 9] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6];
 /// Below this a row is zeros for any purpose; reciprocals overflow.
@@ -36,15 +34,6 @@ impl Rounded {
         let (values, scales): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         Self { values: values.concat(), scales }
     }
-}
-
-/// Rounds each row to the nearest multiples of its absolute maximum over `limit`. *Shapes*: `weight` `[rows, columns]`.
-pub fn nearest_rows(weight: &[f32], columns: usize, limit: i8) -> Rounded {
-    let row = |row: &[f32]| {
-        let scale = largest(row) / f32::from(limit);
-        (rounded(row, scale, limit), scale)
-    };
-    Rounded::of_rows(weight.chunks_exact(columns).map(row).collect())
 }
 
 /// Rounds each row at the scale of the least squared error among those tried. A row that already is integers times a scale keeps its
@@ -130,14 +119,28 @@ pub fn round_blocks(tensors: &mut Tensors, shape: &Shape, limit: i8) {
     }
 }
 
+/// Whether the matrices of every block already are integers times a scale per row, as a quantise stage leaves them.
+pub fn is_rounded(tensors: &Tensors, shape: &Shape, limit: i8) -> bool {
+    let layers = (0..shape.blocks).flat_map(|block| BLOCK_MATRICES.map(|matrix| name::weight(&name::block(block, matrix))));
+    let is_rounded =
+        |(dims, weight): &(Vec<usize>, Vec<f32>)| weight.chunks_exact(dims[1]).all(|row| exact(row, limit).is_some());
+    layers.into_iter().all(|layer| tensors.get(&layer).is_some_and(is_rounded))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantise::quantise_rows;
     use crate::random::{Purpose, normal, stream};
 
     fn matrix(seed: u64, count: usize) -> Vec<f32> {
         let mut random = stream(seed, Purpose::Initialise, 0, 0);
         (0..count).map(|_| normal(&mut random)).collect()
+    }
+
+    fn plain(weight: &[f32], columns: usize) -> Rounded {
+        let (values, scales) = quantise_rows(weight, columns, 7);
+        Rounded { values, scales }
     }
 
     fn error(weight: &[f32], rounded: &Rounded) -> f64 {
@@ -149,9 +152,9 @@ mod tests {
         for (seed, columns) in [(1, 3), (2, 16), (3, 128), (4, 256)] {
             let weight = matrix(seed, 40 * columns);
             for row in weight.chunks_exact(columns) {
-                assert!(error(row, &search_rows(row, columns, 7)) <= error(row, &nearest_rows(row, columns, 7)) * 1.000_01);
+                assert!(error(row, &search_rows(row, columns, 7)) <= error(row, &plain(row, columns)) * 1.000_01);
             }
-            let (found, plain) = (search_rows(&weight, columns, 7), nearest_rows(&weight, columns, 7));
+            let (found, plain) = (search_rows(&weight, columns, 7), plain(&weight, columns));
             assert!(columns < 128 || error(&weight, &found) < 0.97 * error(&weight, &plain), "wide rows must gain");
         }
     }

@@ -10,9 +10,10 @@ use crate::losses::{self, Batch, Loss};
 use crate::metrics::{Metrics, Point};
 use crate::model::{Model, Parameters};
 use crate::optimiser::{AdamW, learning_rate};
+use crate::quantise::INT4;
 use crate::random::{Purpose, normal, stream};
 use crate::recipe::{Kind, Recipe, Stage};
-use crate::rounding::{INT4_LIMIT, round_blocks};
+use crate::rounding::round_blocks;
 use anyhow::{Context, Result, bail};
 use fathom::format::Shape;
 use rand::Rng;
@@ -210,7 +211,7 @@ impl Run<'_> {
             }
             let mut model = Model::new(&self.shape, &self.parameters, blocks)?;
             if stage.kind == Kind::Quantise {
-                model = model.rounded(INT4_LIMIT);
+                model = model.rounded(INT4);
             }
             let teacher = self.teacher.as_ref().map(|teacher| Model::new(&self.shape, teacher, blocks)).transpose()?;
             if stage.imitation > 0.0 && teacher.is_none() {
@@ -317,7 +318,7 @@ impl Run<'_> {
             self.teacher = Some(Parameters::new(&tensors)?);
         }
         let text = &self.corpus.training[..ROUNDING_TOKENS.min(self.corpus.training.len())];
-        round_on_text(&mut tensors, &self.shape, text, INT4_LIMIT, &|_, _| true, &|| ())?;
+        round_on_text(&mut tensors, &self.shape, text, INT4, &|_, _| true, &|| ())?;
         self.parameters = Parameters::new(&tensors)?;
         Ok(())
     }
@@ -325,7 +326,7 @@ impl Run<'_> {
     /// After its last step: the matrices are what they were rounded to.
     fn finish_quantising(&mut self) -> Result<()> {
         let mut tensors = self.parameters.tensors()?;
-        round_blocks(&mut tensors, &self.shape, INT4_LIMIT);
+        round_blocks(&mut tensors, &self.shape, INT4);
         self.parameters = Parameters::new(&tensors)?;
         self.teacher = None;
         Ok(())

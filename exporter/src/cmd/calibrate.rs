@@ -1,6 +1,7 @@
 //! `exporter calibrate`.
 
 use super::bar;
+use super::element::ElementArguments;
 use crate::calibrate::{Levels, Outputs, calibrate};
 use crate::checkpoint::{model, write_whole};
 use crate::checkpoint_folder::{CALIBRATION_FILE, Calibration, Folder};
@@ -9,20 +10,20 @@ use crate::evaluate::{evaluate, router_outputs};
 use crate::model::{Gates, Model, Parameters};
 use anyhow::{Result, bail};
 use clap::Parser;
-use fathom::format::Element;
 use std::io::Write;
 use std::path::PathBuf;
 
 /// Find the routers' thresholds for a list of target shares, on held-out text
 #[derive(Parser, Debug)]
 #[command(after_help = "\
-The shares are of token-layer operations saved, met under hard routing through an int8 blob on the first part of the validation
+The shares are of token-layer operations saved, met under hard routing through a blob on the first part of the validation
 split. What is printed, and stored with each point, is measured on the whole split. The points are written into the checkpoint's
 folder, from where `exporter export` takes them.
 
 Examples:
   exporter calibrate checkpoint --corpus tinyshakespeare.txt
-  exporter calibrate checkpoint --corpus tinyshakespeare.txt --targets 0,0.2,0.4,0.5 --default 0.4")]
+  exporter calibrate checkpoint --corpus tinyshakespeare.txt --targets 0,0.2,0.4,0.5 --default 0.4
+  exporter calibrate checkpoint --corpus tinyshakespeare.txt --dtype int4 --calibration-text tinyshakespeare.txt")]
 pub struct Cmd {
     /// Folder of the checkpoint
     checkpoint: PathBuf,
@@ -38,6 +39,8 @@ pub struct Cmd {
     /// Tokens of held-out text to calibrate on
     #[arg(long, default_value_t = 16_384)]
     tokens: usize,
+    #[command(flatten)]
+    element: ElementArguments,
 }
 
 impl Cmd {
@@ -66,10 +69,15 @@ impl Cmd {
 
         let full = evaluate(&float, &corpus.validation, shape.context, &Gates::Open, &|_| ())?;
         let levels = if config.routers_predict_gain { Levels::Common } else { Levels::PerRouter };
-        let outputs = Outputs::new(router_outputs(&float, shape.routers(), tokens, shape.context)?, levels);
-        let header = config.header(Element::Int8, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
-        let roles = model(&folder.tensors, &shape)?;
+        let (rounded, rounding) = self.element.tensors(&folder)?;
+        let routed = Model::new(&shape, &Parameters::new(&rounded)?, shape.blocks)?;
+        let outputs = Outputs::new(router_outputs(&routed, shape.routers(), tokens, shape.context)?, levels);
+        let header = config.header(self.element.element()?, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
+        let roles = model(&rounded, &shape)?;
         let bar = bar(targets.len() as u64, "points");
+        if let Some(rounding) = rounding.strip_prefix(", ") {
+            say!("{rounding}");
+        }
         say!("target   saved    nats   active share per block");
         say!("  full   0.000  {:.4}", full.nats());
         let points = calibrate(&header, &roles, &outputs, &corpus.validation, tokens.len(), &targets, &mut |target, found| {

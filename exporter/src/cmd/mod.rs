@@ -8,6 +8,7 @@ macro_rules! say {
 }
 
 pub mod calibrate;
+pub mod element;
 pub mod eval;
 pub mod export;
 pub mod fetch;

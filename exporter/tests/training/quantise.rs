@@ -1,14 +1,19 @@
 //! Fine-tuning through rounded matrices, and rounding on a text.
 
 use crate::{TINY, corpus, run, run_from};
+use fathom::Blob;
+use fathom::format::Element;
+use fathom_exporter::calibrate::{Levels, Outputs, calibrate};
 use fathom_exporter::calibrated_rounding::round_on_text;
-use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, Tensors, name};
+use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, Tensors, model, name};
 use fathom_exporter::checkpoint_folder::Folder;
 use fathom_exporter::corpus::Corpus;
-use fathom_exporter::evaluate::evaluate;
+use fathom_exporter::evaluate::{evaluate, router_outputs};
+use fathom_exporter::export::blob;
 use fathom_exporter::model::{Gates, Model, Parameters};
+use fathom_exporter::quantise::INT4;
 use fathom_exporter::recipe::Recipe;
-use fathom_exporter::rounding::{BLOCK_MATRICES, round_blocks, search_rows};
+use fathom_exporter::rounding::{is_rounded, round_blocks};
 use std::path::Path;
 
 /// The tiny model, fine-tuned: 16 steps through rounded matrices, 8 of routers.
@@ -32,16 +37,6 @@ fn nats(tensors: &Tensors, folder: &Folder, text: &[u16]) -> f64 {
     evaluate(&model, text, folder.shape.context, &Gates::Open, &|_| ()).unwrap().nats()
 }
 
-/// Whether every row of every block matrix is integers up to 7 times a scale.
-fn is_rounded(tensors: &Tensors, folder: &Folder) -> bool {
-    let layers = (0..folder.shape.blocks).flat_map(|block| BLOCK_MATRICES.map(|matrix| name::block(block, matrix)));
-    layers.into_iter().all(|layer| {
-        let (dims, weight) = &tensors[&name::weight(&layer)];
-        let rounded = search_rows(weight, dims[1], 7).weights();
-        weight.iter().zip(rounded).all(|(w, r)| (w - r).abs() <= 1e-6 * w.abs())
-    })
-}
-
 #[test]
 fn fine_tuning_leaves_rounded_matrices_that_beat_rounding_and_resumes_bit_for_bit() {
     let root = tempfile::tempdir().unwrap();
@@ -61,7 +56,7 @@ fn fine_tuning_leaves_rounded_matrices_that_beat_rounding_and_resumes_bit_for_bi
         }
     }
     let (before, after) = (Folder::load(&before).unwrap(), Folder::load(&whole).unwrap());
-    assert!(is_rounded(&after.tensors, &after) && !is_rounded(&before.tensors, &before));
+    assert!(is_rounded(&after.tensors, &after.shape, INT4) && !is_rounded(&before.tensors, &before.shape, INT4));
     assert_eq!(after.config.training_tokens, before.config.training_tokens + 1_024 + 512);
     let mut plain = before.tensors.clone();
     round_blocks(&mut plain, &before.shape, 7);
@@ -102,4 +97,32 @@ fn rejects_fine_tuning_another_model() {
         let error = run_from(recipe, corpus, &root.path().join("after"), Some(&before), None).unwrap_err().to_string();
         assert!(error.contains("is of another model than the recipe's"), "{error}");
     }
+}
+
+/// The whole way of the default int4 model, on the tiny one.
+#[test]
+fn a_fine_tuned_model_calibrates_and_evaluates_through_its_int4_blob_as_in_float() {
+    let root = tempfile::tempdir().unwrap();
+    let (corpus, before, after) = (corpus(root.path()), root.path().join("before"), root.path().join("after"));
+    trained(&corpus, &before);
+    run_from(&int4(), &corpus, &after, Some(&before), None).unwrap();
+    let folder = Folder::load(&after).unwrap();
+    let shape = folder.shape;
+    let float = Model::new(&shape, &Parameters::new(&folder.tensors).unwrap(), shape.blocks).unwrap();
+    let text = &corpus.training[..1_500];
+    let outputs = Outputs::new(router_outputs(&float, shape.routers(), text, shape.context).unwrap(), Levels::Common);
+    let header = folder.config.header(Element::INT4, &[], 0, 0.0).unwrap();
+    let roles = model(&folder.tensors, &shape).unwrap();
+    let points = calibrate(&header, &roles, &outputs, text, 1_500, &[0.3, 0.0], &mut |_, _| ()).unwrap();
+    assert!((points[0].saved - 0.3).abs() < 0.01);
+    // The integers of the blob are those of the checkpoint: what is left are activations in int8.
+    let nats = nats(&folder.tensors, &folder, text);
+    assert!((f64::from(points[1].loss_nats) - nats).abs() < 0.03, "{} through the blob, {nats} in float", points[1].loss_nats);
+    let bytes = |element| {
+        let header = folder.config.header(element, &points, 0, 0.0).unwrap();
+        let bytes = blob(&header, &roles).unwrap();
+        Blob::parse(bytes.bytes()).unwrap();
+        bytes.bytes().len()
+    };
+    assert!(bytes(Element::INT4) < bytes(Element::Int8));
 }
