@@ -157,6 +157,31 @@ fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     fast.iter().zip(&portable).all(|(fast, portable)| bits(fast) == bits(portable))
 }
 
+/// Products, sums and differences of floats of all classes. Nothing to compare with here: that targets with an FPU and without give one
+/// digest is the test.
+fn add_floats(random: &mut Random, digest: &mut Digest) {
+    const EDGES: [u32; 8] = [0, 1, 2, 0x1000, 0x40_0000, 0x7f_ff00, 0x7f_fffe, 0x7f_ffff];
+    for kind in 0..16u32 {
+        let one = random.bits();
+        let near = match kind % 4 {
+            0 => random.bits(),
+            1 => one ^ (1 << 31) ^ (1 << random.below(24)), // cancels
+            2 => one.wrapping_add((random.below(60) as u32) << 23) ^ 0x0f, // some places apart
+            _ => random.bits() & 0x807f_f000 | 120 << 23,   // ties
+        };
+        let pair = match kind / 4 {
+            0 => (one & 0x81ff_ffff | 0x3e00_0000, near & 0x81ff_ffff | 0x3e00_0000), // of common sizes
+            1 => ((one >> 23) << 23 | EDGES[random.below(8)], (near >> 23) << 23 | EDGES[random.below(8)]),
+            _ => (one, near),
+        };
+        let (a, b) = (f32::from_bits(pair.0), f32::from_bits(pair.1));
+        let (a, b) = (core::hint::black_box(a), core::hint::black_box(b));
+        for result in [a * b, a + b, a - b] {
+            digest.add(if result.is_nan() { f32::NAN } else { result }.to_bits());
+        }
+    }
+}
+
 #[entry]
 fn main() -> ! {
     let mut random = Random(1);
@@ -167,6 +192,7 @@ fn main() -> ! {
         differences += u32::from(!requantisation_agrees(&mut random, case, &mut digest));
         differences += u32::from(!int4_agrees(&mut random, case, &mut digest));
         differences += u32::from(!f16_agrees(&mut random, case, &mut digest));
+        add_floats(&mut random, &mut digest);
     }
     hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 4 * CASES, differences, digest.0);
     board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })

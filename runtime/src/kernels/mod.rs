@@ -5,13 +5,17 @@
 //! * `int4`: the same with row-quad packed int4 weights (feature `int4`), with `dsp4` and `scalar4` as fast twins;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
 //! * `dsp`, and `scalar` over `thumb1` or `thumb2`: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: that
-//!   of f16, for cores with an FPU; [`soft`]: those of requantisation for cores without. The target triple chooses (see `build.rs`), unless
-//!   feature `portable` is set.
+//!   of f16, for cores with an FPU; [`soft`]: that of requantisation for cores without, where `float1` or `float2` multiplies and adds. The
+//!   target triple chooses (see `build.rs`), unless feature `portable` is set.
 
 #[cfg(dsp)]
 pub mod dsp;
 #[cfg(all(dsp, feature = "int4"))]
 pub mod dsp4;
+#[cfg(all(soft, armv6m, not(feature = "portable")))]
+mod float1;
+#[cfg(all(soft, not(armv6m), not(feature = "portable")))]
+mod float2;
 pub mod half_float;
 #[cfg(feature = "int4")]
 pub mod int4;
