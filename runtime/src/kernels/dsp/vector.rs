@@ -27,34 +27,42 @@ struct Job {
 /// `input` holds `columns` elements, `sums` `rows`, `weights` what the shape says; `columns` is a positive multiple of 4 and at most
 /// `stride`, `rows` is positive.
 pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
-    let Matrix { rows, stride, weights, .. } = *matrix;
-    let full = rows / GROUP_ROWS;
+    let full = matrix.rows / GROUP_ROWS;
     let mut first = 0;
-    for piece in input.chunks(EXACT_COLUMNS) {
-        let start = start(piece);
-        if full > 0 {
-            let weights = weights.as_ptr().wrapping_add(3 * first);
-            // SAFETY: each of the `full` groups has three words for each of the piece's, and six sums.
-            unsafe { full_groups(weights, full, stride, piece, start, first > 0, sums.as_mut_ptr()) }
-        }
-        if let Some(sums) = sums.get_mut(full * GROUP_ROWS..).filter(|sums| !sums.is_empty()) {
-            let pairs = pairs_in_group(rows, full);
-            let weights = weights.as_ptr().wrapping_add(full * (GROUP_ROWS / 2) * stride + pairs * first);
-            let (input, end) = (piece.as_ptr(), piece.as_ptr_range().end);
-            let mut group = [0; GROUP_ROWS];
-            // SAFETY: the last group has `pairs` words for each of the piece's, of which there is a positive even number.
-            unsafe {
-                match pairs {
-                    1 => one_pair(weights, input, end, start, &mut group),
-                    2 => two_pairs(weights, input, end, start, &mut group),
-                    _ => full_groups(weights, 1, stride, piece, start, false, group.as_mut_ptr()),
-                }
-            }
-            for (sum, more) in sums.iter_mut().zip(group) {
-                *sum = if first == 0 { more } else { sum.wrapping_add(more) };
-            }
-        }
+    for piece in input.chunks(EXACT_COLUMNS).take_while(|_| full > 0) {
+        let weights = matrix.weights.as_ptr().wrapping_add(3 * first);
+        // SAFETY: each of the `full` groups has three words for each of the piece's, and six sums.
+        unsafe { full_groups(weights, full, matrix.stride, piece, start(piece), first > 0, sums.as_mut_ptr()) }
         first += piece.len();
+    }
+    // SAFETY: the caller's.
+    unsafe { last_group(matrix, input, sums) }
+}
+
+/// The sums of the rows behind the last six of one token, if any.
+///
+/// # Safety
+/// As [`sums`].
+pub(super) unsafe fn last_group(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
+    let Matrix { rows, stride, .. } = *matrix;
+    let full = rows / GROUP_ROWS;
+    let Some(sums) = sums.get_mut(full * GROUP_ROWS..).filter(|sums| !sums.is_empty()) else { return };
+    let pairs = pairs_in_group(rows, full);
+    let mut weights = matrix.weights.as_ptr().wrapping_add(full * (GROUP_ROWS / 2) * stride);
+    sums.iter_mut().for_each(|sum| *sum = 0);
+    for piece in input.chunks(EXACT_COLUMNS) {
+        let (input, end, start) = (piece.as_ptr(), piece.as_ptr_range().end, start(piece));
+        let mut group = [0; GROUP_ROWS];
+        // SAFETY: the last group has `pairs` words for each of the piece's, of which there is a positive even number.
+        unsafe {
+            match pairs {
+                1 => one_pair(weights, input, end, start, &mut group),
+                2 => two_pairs(weights, input, end, start, &mut group),
+                _ => full_groups(weights, 1, stride, piece, start, false, group.as_mut_ptr()),
+            }
+        }
+        sums.iter_mut().zip(group).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
+        weights = weights.wrapping_add(pairs * piece.len());
     }
 }
 

@@ -1,5 +1,8 @@
 //! From exact integer sums to f32, in place.
 
+#[cfg(vfp)]
+mod vfp;
+
 /// The memory of `output` as the integers that [`requantise`] finds there.
 pub fn as_sums(output: &mut [f32]) -> &mut [i32] {
     bytemuck::cast_slice_mut(output)
@@ -13,7 +16,9 @@ pub fn as_sums(output: &mut [f32]) -> &mut [i32] {
 pub fn requantise(scales: &[f32], bias: &[f32], input_scale: f32, values: &mut [f32]) {
     #[cfg(all(soft, not(feature = "portable")))]
     super::soft::requantise(scales, bias, input_scale, values);
-    #[cfg(not(all(soft, not(feature = "portable"))))]
+    #[cfg(all(vfp, not(feature = "portable")))]
+    vfp::requantise(scales, bias, input_scale, values);
+    #[cfg(any(not(any(soft, vfp)), feature = "portable"))]
     requantise_portable(scales, bias, input_scale, values);
 }
 
@@ -22,6 +27,10 @@ pub fn requantise_portable(scales: &[f32], bias: &[f32], input_scale: f32, value
     for (value, scale) in values.iter_mut().zip(scales) {
         *value = value.to_bits() as i32 as f32 * (scale * input_scale);
     }
+    add(bias, values);
+}
+
+fn add(bias: &[f32], values: &mut [f32]) {
     for (value, bias) in values.iter_mut().zip(bias) {
         *value += bias;
     }
