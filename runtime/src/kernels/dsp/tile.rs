@@ -1,7 +1,8 @@
 //! Matrix times four tokens: two pairs of rows with two tokens, or one pair with four, fill the registers with eight sums.
 
-use super::{Matrix, processor, start, vector};
+use super::{Matrix, processor, vector};
 use crate::format::packing::GROUP_ROWS;
+use core::mem::MaybeUninit;
 
 /// Tokens of one call.
 pub(super) const TOKENS: usize = 4;
@@ -12,13 +13,13 @@ const TURN: usize = 16;
 /// Bytes of code for one of them: the same in both loops.
 const STEP: usize = 56;
 
-/// Two tokens word by word: each word has two columns.
-type Couple = [[[i16; 2]; 2]; COLUMNS / 2];
+/// Two tokens word by word, in turn: each word has two columns.
+type Couple = [[u32; 2]; COLUMNS / 2];
 
 /// What a kernel needs for each group.
 #[repr(C)]
 struct Job {
-    input: *const Couple,
+    input: *const u32,
     skip: usize, // bytes of code that the first turn leaves out
     start: [i32; TOKENS],
     to_next: isize, // from the end of a group's weights to the next group, in bytes
@@ -35,48 +36,83 @@ struct Job {
 #[inline(never)] // the stack of one token is small
 pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
     let Matrix { rows, columns, stride, weights, .. } = *matrix;
-    let mut couples: [Couple; 2] = [[[[0; 2]; 2]; COLUMNS / 2]; 2];
+    let mut couples = [const { MaybeUninit::<Couple>::uninit() }; 2];
+    let couples = couples.each_mut().map(MaybeUninit::as_mut_ptr);
     let full = rows / GROUP_ROWS;
     let mut first = 0;
-    while full > 0 && first < columns {
+    while first < columns {
         let words = (columns - first).min(COLUMNS) / 2;
-        let mut starts = [0; TOKENS];
-        for ((token, input), begin) in input.chunks_exact(columns).enumerate().zip(&mut starts) {
-            let piece = input.get(first..first + 2 * words).unwrap_or_default();
-            *begin = start(piece);
-            let couple = if token < 2 { &mut couples[0] } else { &mut couples[1] };
-            for (to, from) in couple.iter_mut().zip(piece.as_chunks::<2>().0) {
-                to[token % 2] = *from;
-            }
-        }
+        let token = |token: usize| input.as_ptr().wrapping_add(token * columns + first);
+        // SAFETY: each token has `words` words from `first` on, and each couple has room for twice as many.
+        let starts = unsafe {
+            let first = interleave(token(0), token(1), words, couples[0]);
+            let second = interleave(token(2), token(3), words, couples[1]);
+            [first as i32, (first >> 32) as i32, second as i32, (second >> 32) as i32]
+        };
+        let [a, b, c, d] = starts;
         let skipped = words.wrapping_neg() % TURN; // of the first turn
-        let job = |couple: &Couple, start: [i32; TOKENS], token: usize, row: usize| {
+        let job = |couple: *const Couple, start: [i32; TOKENS], token: usize, row: usize| {
             let sums = sums.as_ptr().cast_mut().wrapping_add(token * rows + row);
             Job {
-                input: couple.as_ptr().wrapping_sub(skipped).cast(),
+                input: couple.cast::<u32>().wrapping_sub(2 * skipped),
                 skip: skipped * STEP,
                 start,
                 to_next: (3 * 2 * stride) as isize - 12 * (words + skipped) as isize,
                 sums,
                 to_token: 4 * rows,
                 sums_end: sums.wrapping_add(full * GROUP_ROWS),
-                input_end: couple.as_ptr().wrapping_add(words).addr() - usize::from(first > 0),
+                input_end: couple.cast::<u32>().wrapping_add(2 * words).addr() - usize::from(first > 0),
             }
         };
-        let weights = weights.as_ptr().wrapping_add(3 * first).wrapping_sub(3 * 2 * skipped);
-        let [a, b, c, d] = starts;
-        // SAFETY: each of the `full` groups has three words for each of a token's, and six sums of each token.
-        unsafe {
-            two_by_two(weights, &job(&couples[0], [a, b, 0, 0], 0, 0));
-            two_by_two(weights, &job(&couples[1], [c, d, 0, 0], 2, 0));
-            one_by_four(weights.wrapping_add(4), &job(&couples[0], starts, 0, 4));
+        if full > 0 {
+            let weights = weights.as_ptr().wrapping_add(3 * first).wrapping_sub(3 * 2 * skipped);
+            // SAFETY: each of the `full` groups has three words for each of a token's, and six sums of each token.
+            unsafe {
+                two_by_two(weights, &job(couples[0], [a, b, 0, 0], 0, 0));
+                two_by_two(weights, &job(couples[1], [c, d, 0, 0], 2, 0));
+                one_by_four(weights.wrapping_add(4), &job(couples[0], starts, 0, 4));
+            }
+        }
+        for ((input, sums), start) in input.chunks_exact(columns).zip(sums.chunks_exact_mut(rows)).zip(starts) {
+            // SAFETY: the caller's.
+            unsafe { vector::last_group(matrix, input.get(first..first + 2 * words).unwrap_or_default(), first, start, sums) }
         }
         first += 2 * words;
     }
-    for (input, sums) in input.chunks_exact(columns).zip(sums.chunks_exact_mut(rows)) {
-        // SAFETY: the caller's.
-        unsafe { vector::last_group(matrix, input, sums) }
-    }
+}
+
+/// Writes the words of two tokens in turn; returns where their sums start: the first one's in the lower half.
+///
+/// # Safety
+/// Both tokens have `words` words, a positive even number of them; `couple` has room.
+#[unsafe(naked)]
+unsafe extern "C" fn interleave(first: *const i16, second: *const i16, words: usize, couple: *mut Couple) -> u64 {
+    core::arch::naked_asm!(
+        processor!(),
+        "push {{r4-r10, lr}}",
+        "add r2, r0, r2, lsl #2", // end of the first
+        "mov.w r8, #0x00010001",
+        "mov.w r9, #0",
+        "mov.w r10, #0",
+        ".balign 8",
+        "2:",
+        "ldr.w r6, [r0, #4]",
+        "ldr.w r7, [r1, #4]",
+        "ldr r4, [r0], #8",
+        "ldr r5, [r1], #8",
+        "cmp.w r0, r2",
+        "smlad r9, r6, r8, r9",
+        "smlad r10, r7, r8, r10",
+        "smlad r9, r4, r8, r9",
+        "smlad r10, r5, r8, r10",
+        "stmia r3!, {{r4-r7}}",
+        "blo 2b",
+        "lsl.w r0, r9, #7",
+        "lsl.w r1, r10, #7",
+        "rsbs r0, r0, #0",
+        "rsbs r1, r1, #0",
+        "pop {{r4-r10, pc}}",
+    )
 }
 
 /// The first two pairs of each group with two tokens: 15 cycles of a Cortex-M4 for 16 products.
