@@ -2,7 +2,7 @@
 //!
 //! On the target the fast twins are compared with these, bit for bit, by `firmware/src/bin/kernel_twins.rs`.
 
-use fathom::format::packing::{GROUP_ROWS, pack, packed_bytes, pairs_in_group, split};
+use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pack, packed_bytes, pairs_in_group, split};
 use fathom::format::quad_packing;
 use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
 use fathom::kernels::int4;
@@ -94,13 +94,22 @@ proptest! {
         (rows, columns, tokens) in shapes(),
         spare in 0..3usize, // in fours of columns
         offset in 0..2usize, // in halfwords: aligned to words or not
+        large in any::<bool>(),
         seed in any::<u64>(),
     ) {
         let stride = columns + 4 * spare;
         let mut state = seed | 1;
         let mut next = || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; state };
         let weights: Vec<i16> = (0..packed_bytes(rows, stride) / 2 + offset).map(|_| next() as i16).collect();
-        let input: Vec<i16> = (0..tokens * columns + offset).map(|_| (next() % 255) as i16 - 127).collect();
+        let mut input: Vec<i16> = (0..tokens * columns + offset).map(|_| (next() % 255) as i16 - 127).collect();
+        if large {
+            // Magnitudes of 65,535 in all: weights of attention.
+            input.fill(0);
+            input.chunks_mut(columns.max(EXACT_COLUMNS)).for_each(|input| {
+                let places = input.len() as u64;
+                (0..4).for_each(|_| input[(next() % places) as usize] = [16_383, -16_383][next() as usize % 2]);
+            });
+        }
         let (weights, input) = (&weights[offset..], &input[offset..]);
         let matrix = int8::Matrix { rows, columns, stride, weights, scales: &[], bias: &[] };
         let mut sums = vec![7; tokens * rows + 1];

@@ -1,7 +1,7 @@
 //! Matrix times tile with row-pair packed int8 weights (see [`crate::format::packing`]).
 
 use super::requantise::{as_sums, requantise};
-use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, pairs_in_group};
+use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, pairs_in_group, split};
 
 /// A packed int8 matrix, or the left part of one.
 #[derive(Clone, Copy, Debug)]
@@ -55,49 +55,92 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
     sums_portable(matrix, input, tokens, sums);
 }
 
-/// Columns that are unpacked at once: 768 bytes of stack, and whole vectors on the host.
-const CHUNK: usize = 64;
+/// Pairs of rows of a full group.
+const PAIRS: usize = GROUP_ROWS / 2;
+/// Words of a full group that are taken at once, which hold eight columns; whole vectors on the host.
+const WORDS: usize = 4 * PAIRS;
+/// Eight columns of the input, in the places of the words of a full group: the even ones and the odd ones.
+type Spread = [[i32; WORDS]; 2];
+/// Columns that are spread at once.
+const CHUNK: usize = 128;
 
 /// The definition of the int8 product. *Shapes and range*: as [`sums`].
 pub fn sums_portable(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
     let Matrix { rows, columns, .. } = *matrix;
     debug_assert!(input.len() >= tokens * columns && sums.len() >= tokens * rows);
-    let inputs = || input.chunks_exact(columns.max(1)).take(tokens);
-    sums.iter_mut().take(tokens * rows).for_each(|sum| *sum = 0);
-    for (group, (pairs, weights)) in matrix.groups().enumerate() {
-        for (chunk, weights) in weights.chunks(pairs * CHUNK).enumerate() {
-            let unpacked = unpack(weights, pairs);
-            for (input, sums) in inputs().zip(sums.chunks_exact_mut(rows)) {
-                let input = input.chunks(CHUNK).nth(chunk).unwrap_or_default();
-                let sums = sums.iter_mut().skip(group * GROUP_ROWS);
-                match input.as_array::<CHUNK>() {
-                    Some(input) => sums.zip(&unpacked).for_each(|(sum, weights)| *sum = sum.wrapping_add(dot(weights, input))),
-                    None => {
-                        let mut padded = [0; CHUNK];
-                        padded.iter_mut().zip(input).for_each(|(to, from)| *to = *from);
-                        sums.zip(&unpacked).for_each(|(sum, weights)| *sum = sum.wrapping_add(dot(weights, &padded)));
-                    }
-                }
+    for (input, sums) in input.chunks_exact(columns.max(1)).zip(sums.chunks_exact_mut(rows.max(1))).take(tokens) {
+        sums.fill(0);
+        for (chunk, input) in input.chunks(CHUNK).enumerate() {
+            let spread = spread(input);
+            let start = input.iter().fold(0i32, |sum, x| sum.wrapping_sub(i32::from(LOW_OFFSET) * i32::from(*x)));
+            for ((pairs, weights), sums) in matrix.groups().zip(sums.chunks_mut(GROUP_ROWS)) {
+                let weights = weights.chunks(pairs * CHUNK).nth(chunk).unwrap_or_default();
+                let more = match bytemuck::try_cast_slice(weights) {
+                    Ok(words) if pairs == PAIRS => full_group(words, &spread, start),
+                    _ => any_group(weights, pairs, input),
+                };
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
             }
         }
     }
 }
 
-/// The rows of a group of `pairs` pairs over up to [`CHUNK`] columns, the rest of which are of any value.
-fn unpack(weights: &[i16], pairs: usize) -> [[i16; CHUNK]; GROUP_ROWS] {
-    let mut unpacked = [[0; CHUNK]; GROUP_ROWS];
-    for (pair, rows) in unpacked.as_chunks_mut::<2>().0.iter_mut().take(pairs).enumerate() {
-        let [a, b] = rows.each_mut().map(|row| row.as_chunks_mut::<2>().0.iter_mut());
-        let words = weights.as_chunks::<2>().0.iter().skip(pair).step_by(pairs);
-        for ((a, b), [even, odd]) in a.zip(b).zip(words) {
-            *a = [even >> 8, odd >> 8];
-            *b = [(even & 0xff) - LOW_OFFSET, (odd & 0xff) - LOW_OFFSET];
+/// Up to [`CHUNK`] columns, zeros behind them.
+fn spread(input: &[i16]) -> [Spread; CHUNK / 8] {
+    let mut spread = [[[0; WORDS]; 2]; CHUNK / 8];
+    for ([evens, odds], input) in spread.iter_mut().zip(input.chunks(8)) {
+        let places = evens.chunks_exact_mut(PAIRS).zip(odds.chunks_exact_mut(PAIRS));
+        for ((evens, odds), [even, odd]) in places.zip(input.as_chunks::<2>().0) {
+            evens.fill(i32::from(*even));
+            odds.fill(i32::from(*odd));
         }
     }
-    unpacked
+    spread
 }
 
-fn dot(weights: &[i16; CHUNK], input: &[i16; CHUNK]) -> i32 {
-    let products = weights.iter().zip(input).map(|(w, x)| i32::from(*w) * i32::from(*x));
-    products.fold(0, i32::wrapping_add)
+/// Sums of the six rows of a full group: both rows of a pair in offset binary, which `start = -128 sum(x)` takes back. The shape of the
+/// loop is one that compilers make vectors of.
+fn full_group(words: &[u32], spread: &[Spread; CHUNK / 8], start: i32) -> [i32; GROUP_ROWS] {
+    let (mut a, mut b) = ([0i32; WORDS], [0i32; WORDS]);
+    let (blocks, rest) = words.as_chunks::<WORDS>();
+    for (words, spread) in blocks.iter().zip(spread) {
+        add_block(words, spread, &mut a, &mut b);
+    }
+    if let (false, Some(spread)) = (rest.is_empty(), spread.get(blocks.len())) {
+        let mut words = [0; WORDS];
+        words.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        add_block(&words, spread, &mut a, &mut b);
+    }
+    let mut sums = [start; GROUP_ROWS];
+    for (a, b) in a.as_chunks::<PAIRS>().0.iter().zip(b.as_chunks::<PAIRS>().0) {
+        for (([sum_a, sum_b], a), b) in sums.as_chunks_mut::<2>().0.iter_mut().zip(a).zip(b) {
+            (*sum_a, *sum_b) = (sum_a.wrapping_add(*a), sum_b.wrapping_add(*b));
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn add_block(words: &[u32; WORDS], [evens, odds]: &Spread, a: &mut [i32; WORDS], b: &mut [i32; WORDS]) {
+    for k in 0..WORDS {
+        let word = words[k] ^ 0x8000_8000;
+        let (even, odd) = (i32::from(evens[k] as i16), i32::from(odds[k] as i16)); // the compiler shall know that they are small
+        a[k] = a[k].wrapping_add((word >> 8 & 0xff) as i32 * even).wrapping_add((word >> 24) as i32 * odd);
+        b[k] = b[k].wrapping_add((word & 0xff) as i32 * even).wrapping_add((word >> 16 & 0xff) as i32 * odd);
+    }
+}
+
+/// The same of any group, product by product.
+fn any_group(weights: &[i16], pairs: usize, input: &[i16]) -> [i32; GROUP_ROWS] {
+    let mut sums = [0i32; GROUP_ROWS];
+    for (words, input) in weights.chunks_exact(2 * pairs).zip(input.as_chunks::<2>().0) {
+        for (sums, word) in sums.as_chunks_mut::<2>().0.iter_mut().zip(words.as_chunks::<2>().0) {
+            for (halfword, x) in word.iter().zip(input) {
+                let (a, b) = split(*halfword);
+                sums[0] = sums[0].wrapping_add(i32::from(a) * i32::from(*x));
+                sums[1] = sums[1].wrapping_add(i32::from(b) * i32::from(*x));
+            }
+        }
+    }
+    sums
 }
