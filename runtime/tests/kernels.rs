@@ -7,7 +7,7 @@ use fathom::format::quad_packing;
 use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
 use fathom::kernels::int4;
 use fathom::kernels::int8::{self, sums_portable};
-use fathom::kernels::quantise::quantise;
+use fathom::kernels::quantise::{quantise, quantise_portable};
 use fathom::kernels::scalar4;
 use fathom::kernels::{requantise, soft};
 use half::f16;
@@ -128,6 +128,25 @@ proptest! {
                 prop_assert_eq!(i64::from(sums[token * rows + row]), sum);
             }
         }
+    }
+
+    #[test]
+    fn quantisation_in_integers_is_that_in_floats(
+        values in prop::collection::vec(prop_oneof![4 => (-1000..=1000i32).prop_map(|x| x as f32 / 8.0), 8 => -1.0..1.0f32,
+            2 => float_bits().prop_map(f32::from_bits)], 0..40),
+        size in -20..20i32,
+        ties in any::<bool>(),
+    ) {
+        let mut values: Vec<f32> = values.into_iter().filter(|x| x.is_finite()).map(|x| x * 2f32.powi(size)).collect();
+        if ties {
+            // A largest value of 127 makes the scale 1, and halves of odd numbers ties.
+            values.iter_mut().for_each(|x| *x = (x.clamp(-126.0, 126.0) * 2.0).round() / 2.0);
+            values.push(127.0);
+        }
+        let (mut soft, mut portable) = (vec![1; values.len()], vec![2; values.len()]);
+        let scales = [soft::quantise(&values, &mut soft), quantise_portable(&values, &mut portable)];
+        prop_assert_eq!(scales[0].to_bits(), scales[1].to_bits());
+        prop_assert_eq!(soft, portable, "{:?}", values);
     }
 
     #[test]

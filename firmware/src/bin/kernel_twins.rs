@@ -12,6 +12,7 @@ use fathom::kernels::TOKENS_PER_PASS;
 use fathom::kernels::half_float::{LANES, row_lanes, row_lanes_portable};
 use fathom::kernels::int4;
 use fathom::kernels::int8::{Matrix, sums, sums_portable};
+use fathom::kernels::quantise::{quantise, quantise_portable};
 use fathom::kernels::requantise::{as_sums, requantise, requantise_portable};
 use fathom_firmware::board::{self, Exit};
 
@@ -136,6 +137,24 @@ fn int4_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
 }
 
 #[inline(never)] // their arrays share one stack
+fn quantisation_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
+    const LENGTH: usize = 64;
+    let mut values = [0.0; LENGTH];
+    for value in &mut values {
+        let integer = random.bits() as i32 >> random.below(32);
+        *value = if case.is_multiple_of(3) { (integer % 254) as f32 * 0.5 } else { integer as f32 * 1e-6 };
+    }
+    if case.is_multiple_of(3) {
+        values[0] = 127.0; // the scale is 1, so that odd halves are ties
+    }
+    let (mut fast, mut portable) = ([1; LENGTH], [2; LENGTH]);
+    let scales = [quantise(&values, &mut fast).to_bits(), quantise_portable(&values, &mut portable).to_bits()];
+    portable.iter().for_each(|value| digest.add(*value as u32));
+    digest.add(scales[1]);
+    fast == portable && scales[0] == scales[1]
+}
+
+#[inline(never)] // their arrays share one stack
 fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     const COLUMNS: usize = 256;
     #[repr(align(4))]
@@ -195,9 +214,10 @@ fn main() -> ! {
         differences += u32::from(!int8_agrees(&mut random, case, &mut digest));
         differences += u32::from(!requantisation_agrees(&mut random, case, &mut digest));
         differences += u32::from(!int4_agrees(&mut random, case, &mut digest));
+        differences += u32::from(!quantisation_agrees(&mut random, case, &mut digest));
         differences += u32::from(!f16_agrees(&mut random, case, &mut digest));
         add_floats(&mut random, &mut digest);
     }
-    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 4 * CASES, differences, digest.0);
+    hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 5 * CASES, differences, digest.0);
     board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })
 }

@@ -2,11 +2,23 @@
 
 use crate::math::round;
 
+/// Below this the reciprocal of the largest magnitude overflows; such a token is all zeros for any purpose.
+pub(super) const SMALLEST: f32 = 1e-30;
+
 /// Quantises `values` to `-127..=127` with one scale by their absolute maximum; returns the scale, so that `values ~ quantised * scale`.
-/// All zeros give scale 0. Rounds to nearest, ties to even.
+/// All zeros give scale 0. Rounds to nearest, ties to even. [`quantise_portable`] or a fast twin, chosen at compile time.
 ///
 /// *Shapes*: both `[n]`. *Range*: finite values. *Error*: at most half a scale per value.
+#[inline]
 pub fn quantise(values: &[f32], quantised: &mut [i16]) -> f32 {
+    #[cfg(all(soft, not(feature = "portable")))]
+    return super::soft::quantise(values, quantised);
+    #[cfg(not(all(soft, not(feature = "portable"))))]
+    quantise_portable(values, quantised)
+}
+
+/// The definition of [`quantise`].
+pub fn quantise_portable(values: &[f32], quantised: &mut [i16]) -> f32 {
     let mut largest = 0.0f32;
     for value in values {
         let magnitude = f32::from_bits(value.to_bits() & 0x7fff_ffff);
@@ -14,8 +26,7 @@ pub fn quantise(values: &[f32], quantised: &mut [i16]) -> f32 {
             largest = magnitude;
         }
     }
-    // Below this the reciprocal overflows; such a token is all zeros for any purpose.
-    if largest < 1e-30 {
+    if largest < SMALLEST {
         quantised.fill(0);
         return 0.0;
     }

@@ -1,8 +1,10 @@
 //! f32 arithmetic in integers, for cores without an FPU: bit-identical to what the hardware of others rounds.
 //!
-//! Normal numbers alone; whoever calls sends the rest (zeros, subnormals, infinities, NaNs) to the compiler's own arithmetic.
+//! The primitives take normal numbers alone; whoever calls sends the rest (zeros, subnormals, infinities, NaNs) to the compiler's own arithmetic.
 
+use super::quantise::{SMALLEST, quantise_portable};
 use super::requantise::requantise_portable;
+use crate::math::round;
 
 /// Whether a number's bits are those of a positive normal.
 #[inline(always)]
@@ -36,6 +38,43 @@ const fn product(a: u32, b: u32) -> u32 {
 #[inline(always)]
 const fn round_significand(top: u32) -> u32 {
     top.wrapping_add(0x7f + (top >> 8 & 1)) & !0xff
+}
+
+/// Twin of [`quantise_portable`], bit-equal for finite values.
+#[inline(never)] // a loop of its own registers
+pub fn quantise(values: &[f32], quantised: &mut [i16]) -> f32 {
+    // The bits of positive floats are in their order.
+    let largest = values.iter().fold(0, |largest, value| largest.max(value.to_bits() & 0x7fff_ffff));
+    if !is_positive_normal(largest) || largest < SMALLEST.to_bits() {
+        return quantise_portable(values, quantised);
+    }
+    let largest = f32::from_bits(largest);
+    let inverse = 127.0 / largest;
+    let inverse_upper = significand(inverse.to_bits()) >> 17;
+    // A value whose exponent field is 0 is its product's integer part shifted left by this.
+    let shift = 282 - (inverse.to_bits() >> 23);
+    for (to, value) in quantised.iter_mut().zip(values) {
+        let bits = value.to_bits();
+        // 2^29 to 2^31: the upper 16 and 15 bits of the significands.
+        let product = (bits >> 8 & 0x7fff | 0x8000) * inverse_upper;
+        let half = shift.wrapping_sub(bits >> 23 & 0xff); // shifted right by this, units of a half
+        let magnitude = if half >= 31 {
+            0
+        } else {
+            // What the lower bits add is less than 2^16 + 2^15 + 1, what rounding to a float moves at most 2^6.
+            let (low, high) = ((product - 0x80) >> half, (product + 0x1_8100) >> half);
+            if low == high { ((low + 1) >> 1) as i16 } else { nearest(bits & 0x7fff_ffff, inverse) }
+        };
+        let sign = (bits as i32 >> 31) as i16;
+        *to = (magnitude ^ sign) - sign;
+    }
+    largest * (1.0 / 127.0)
+}
+
+#[cold]
+#[inline(never)]
+fn nearest(magnitude: u32, inverse: f32) -> i16 {
+    round(f32::from_bits(magnitude) * inverse) as i16
 }
 
 /// Twin of [`super::requantise::requantise_portable`], bit-equal.
