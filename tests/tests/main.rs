@@ -3,6 +3,7 @@
 //! * [`parity`]: the float model, f16 and int8 agree on a tiny checkpoint per variant; int8 stays what it was;
 //! * [`session`]: stepping, prefill in tiles of any length and the parallel forward agree bit for bit;
 //! * [`on_target`]: the image on our machine, under QEMU, and the host's runtime give the same text and depths;
+//! * [`bench`]: kernels and parts of tokens stay within their budgets on every core;
 //! * [`differential`]: single instructions on random operands, our machine against QEMU;
 //! * [`documents`]: paths, tests and figures in the documents are so;
 //! * [`command_line`]: the programs as their users meet them: good runs, bad input, help, a killed training;
@@ -12,6 +13,7 @@
 //! * [`report_page`]: the page of `host-sim report`, as text and in headless Chromium;
 //! * [`hostile`]: truncated, flipped and wrong blobs are refused or run, never panic.
 
+mod bench;
 mod command_line;
 mod differential;
 mod documents;

@@ -13,6 +13,7 @@ use core::hint::black_box;
 use cortex_m::asm::bkpt;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::{hio, hprintln};
+use fathom::attention::{self, Heads};
 use fathom::format::bench::Work;
 use fathom::format::{Element, Span};
 use fathom::kernels::{half_float, int4, int8};
@@ -38,12 +39,17 @@ fn run(region: &'static [u8], work: &Work) -> Option<Vec<f32>> {
     let mut output = Vec::new();
     output.try_reserve_exact(work.outputs()).ok()?;
     output.resize(work.outputs(), 0.0);
-    let Work::Product { element, rows, columns, tokens } = *work;
-    let (rows, columns, tokens) = (usize::from(rows), usize::from(columns), usize::from(tokens));
+    let (element, [rows, columns, tokens]) = match *work {
+        Work::Product { element, rows, columns, tokens } => (element, [rows, columns, tokens].map(usize::from)),
+        Work::Attention { element, heads, kv_heads, head_dim, positions } => {
+            let [heads, kv_heads, head_dim, context] = [heads, kv_heads, head_dim, positions].map(usize::from);
+            let heads = Heads { heads, kv_heads, head_dim, context };
+            attend(element, &heads, floats(operands.weights)?, floats(operands.input)?, &mut output)?;
+            return Some(output);
+        }
+    };
     // Activations are in RAM, as they are in a model's arena.
-    let mut input = Vec::<u32>::new();
-    input.try_reserve_exact(operands.input.bytes / 4).ok()?;
-    input.resize(operands.input.bytes / 4, 0);
+    let mut input = words(operands.input.bytes / 4)?;
     cast_slice_mut::<u32, u8>(&mut input).copy_from_slice(part(operands.input)?);
     match element {
         Element::Int8 => {
@@ -69,6 +75,41 @@ fn run(region: &'static [u8], work: &Work) -> Option<Vec<f32>> {
         }
     }
     Some(output)
+}
+
+/// Attention over a cache of either element type.
+type Attend = fn(&[u32], &Heads, usize, &[f32], &mut [f32], &mut [u32]);
+
+/// Fills a cache with keys and values and attends to all of it.
+fn attend(element: Element, heads: &Heads, key_value: &[f32], query: &[f32], output: &mut [f32]) -> Option<()> {
+    let vectors = key_value.chunks_exact(2 * heads.kv_heads * heads.head_dim).enumerate();
+    let attend: Attend = match element {
+        Element::Int8 | Element::Int4 { .. } => attention::int8::attend,
+        Element::F16 => attention::half_float::attend,
+    };
+    let (mut cache, mut scratch) = match element {
+        Element::Int8 | Element::Int4 { .. } => (words(heads.int8_cache_words())?, words(heads.int8_scratch_words())?),
+        Element::F16 => (words(heads.half_cache_words())?, words(heads.half_scratch_words())?),
+    };
+    for (position, key_value) in vectors {
+        match element {
+            Element::Int8 | Element::Int4 { .. } => {
+                attention::int8::remember(&mut cache, heads, position, key_value, &mut scratch)
+            }
+            Element::F16 => attention::half_float::remember(&mut cache, heads, position, key_value),
+        }
+    }
+    let attend = called(attend);
+    measure(|| attend(&cache, heads, heads.context, query, output, &mut scratch));
+    Some(())
+}
+
+/// So many zeros, or `None` where memory has no room.
+fn words(count: usize) -> Option<Vec<u32>> {
+    let mut words = Vec::new();
+    words.try_reserve_exact(count).ok()?;
+    words.resize(count, 0);
+    Some(words)
 }
 
 /// A function that is called and not inlined: into this crate, it would be compiled for size.

@@ -1,4 +1,4 @@
-//! What can be benched.
+//! What can be benched, and what each must reach.
 
 use fathom::format::Element;
 use fathom::format::bench::Work;
@@ -18,38 +18,72 @@ pub fn element(name: &str) -> Option<Element> {
     [Element::Int8, Element::INT4, Element::F16].into_iter().find(|element| dtype(*element) == name)
 }
 
-/// A kernel at a shape.
+/// What an inactive token leaves in a block that it does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Inactive {
+    /// Policy `halt`, cache `omit`: the block is not entered.
+    HaltOmit,
+    /// Policy `skip`, cache `project`: its router is asked, and keys and values are projected.
+    SkipProject,
+}
+
+impl Inactive {
+    /// Name, as in JSON and in budgets.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HaltOmit => "halt+omit",
+            Self::SkipProject => "skip+project",
+        }
+    }
+}
+
+/// A kernel at a shape, or a part of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Case {
-    /// What the image is asked to do.
-    pub work: Work,
+pub enum Case {
+    /// One kernel, by the bench image.
+    Kernel(Work),
+    /// One whole token of a model at full depth, by the firmware.
+    Token,
+    /// One block that a token does not run, by the firmware.
+    BlockInactive(Inactive),
 }
 
 impl Case {
     /// A matrix times so many tokens.
     pub const fn product(element: Element, rows: u16, columns: u16, tokens: u16) -> Self {
-        Self { work: Work::Product { element, rows, columns, tokens } }
+        Self::Kernel(Work::Product { element, rows, columns, tokens })
     }
 
-    /// `gemv` for one token, `gemm` for more.
+    /// Attention of one token with as many key/value heads as query heads.
+    pub const fn attention(element: Element, heads: u16, head_dim: u16, positions: u16) -> Self {
+        Self::Kernel(Work::Attention { element, heads, kv_heads: heads, head_dim, positions })
+    }
+
+    /// `gemv` for one token, `gemm` for more, `attention`, `token`, `block_inactive`.
     pub const fn kernel(&self) -> &'static str {
-        match self.work {
-            Work::Product { tokens: 1, .. } => "gemv",
-            Work::Product { .. } => "gemm",
-        }
-    }
-
-    /// Multiply-accumulates of the whole call.
-    pub fn macs(&self) -> u64 {
-        match self.work {
-            Work::Product { rows, columns, tokens, .. } => u64::from(rows) * u64::from(columns) * u64::from(tokens),
+        match self {
+            Self::Kernel(Work::Product { tokens: 1, .. }) => "gemv",
+            Self::Kernel(Work::Product { .. }) => "gemm",
+            Self::Kernel(Work::Attention { .. }) => "attention",
+            Self::Token => "token",
+            Self::BlockInactive(_) => "block_inactive",
         }
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Work::Product { element, rows, columns, tokens } = self.work;
-        write!(f, "{} {} {rows}x{columns}, {tokens} tokens", self.kernel(), dtype(element))
+        match self {
+            Self::Kernel(Work::Product { element, rows, columns, tokens }) => {
+                write!(f, "{} {} {rows}x{columns}", self.kernel(), dtype(*element))?;
+                if *tokens > 1 { write!(f, ", {tokens} tokens") } else { Ok(()) }
+            }
+            Self::Kernel(Work::Attention { element, heads, kv_heads, head_dim, positions }) => {
+                let shared = if heads == kv_heads { String::new() } else { format!(" on {kv_heads}") };
+                write!(f, "attention {} {heads}x{head_dim}{shared}, {positions} positions", dtype(*element))
+            }
+            Self::Token => f.write_str("token"),
+            Self::BlockInactive(inactive) => write!(f, "block_inactive {}", inactive.name()),
+        }
     }
 }

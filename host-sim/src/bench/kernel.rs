@@ -1,4 +1,4 @@
-//! Runs the bench image for one case and counts what the kernel took.
+//! Runs the bench image for one kernel and counts what the kernel took.
 
 use super::case::Case;
 use super::operands::Operands;
@@ -7,6 +7,7 @@ use crate::cmd::target::Target;
 use crate::image::Image;
 use crate::memory_map::MemoryMap;
 use anyhow::{Context, Result, bail};
+use fathom::format::bench::Work;
 
 /// Instructions after which the image hangs: the largest operands that fit into flash take a hundredth of it on the slowest core.
 const MOST_INSTRUCTIONS: u64 = 4_000_000_000;
@@ -20,12 +21,23 @@ pub struct Counts {
     pub cycles: u64,
 }
 
-/// Runs one case and checks the result, bit for bit, against the runtime's on the host.
+/// Runs one kernel and checks the result, bit for bit, against the runtime's on the host.
 ///
 /// # Errors
 /// A shape that no kernel takes or that has no room on the board, an image that does not answer, a wrong answer.
-pub fn run(image: &Image, target: &Target, case: &Case) -> Result<Counts> {
-    let operands = Operands::new(case).with_context(|| format!("no kernel takes {case}: columns are a multiple of 4"))?;
+pub fn run(image: &Image, target: &Target, work: Work) -> Result<Counts> {
+    let case = Case::Kernel(work);
+    let operands = Operands::new(&work)
+        .with_context(|| format!("no kernel takes {case}: columns and the width of a head are multiples of 4"))?;
+    run_on(image, target, work, &operands)
+}
+
+/// The same on operands of the caller's.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_on(image: &Image, target: &Target, work: Work, operands: &Operands) -> Result<Counts> {
+    let case = Case::Kernel(work);
     let map = MemoryMap::firmware();
     let mut board = Board::assemble(target.machine(&map.regions), &map, image)?;
     let room = model_region(image).map_or(0, |region| region.len());

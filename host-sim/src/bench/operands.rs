@@ -1,6 +1,6 @@
-//! Pseudo-random operands for a case, and the result that the runtime computes from them on the host.
+//! Pseudo-random operands for a kernel, and the result that the runtime computes from them on the host.
 
-use super::case::Case;
+use fathom::attention::{self, Heads};
 use fathom::format::Element;
 use fathom::format::bench::Work;
 use fathom::format::{packing, quad_packing};
@@ -38,15 +38,48 @@ impl Random {
 }
 
 impl Operands {
-    /// Those of a case, always the same; `None` for a shape that no kernel takes.
-    pub fn new(case: &Case) -> Option<Self> {
-        let spans = case.work.operands()?;
+    /// Those for a piece of work, always the same; `None` for a shape that no kernel takes.
+    pub fn new(work: &Work) -> Option<Self> {
+        let spans = work.operands()?;
         let mut region = vec![0; spans.total];
-        case.work.write(&mut region)?;
-        let mut expected = vec![0.0; case.work.outputs()];
+        work.write(&mut region)?;
+        let mut expected = vec![0.0; work.outputs()];
         let mut random = Random(1);
-        let Work::Product { element, rows, columns, tokens } = case.work;
-        let (rows, columns, tokens) = (usize::from(rows), usize::from(columns), usize::from(tokens));
+        let (element, [rows, columns, tokens]) = match *work {
+            Work::Product { element, rows, columns, tokens } => (element, [rows, columns, tokens].map(usize::from)),
+            Work::Attention { element, heads, kv_heads, head_dim, positions } => {
+                let [heads, kv_heads, head_dim, positions] = [heads, kv_heads, head_dim, positions].map(usize::from);
+                let heads = Heads { heads, kv_heads, head_dim, context: positions };
+                let vector = 2 * kv_heads * head_dim;
+                let key_value: Vec<f32> = (0..positions * vector).map(|_| f32::from(random.within(2047)) / 1024.0).collect();
+                let query: Vec<f32> = (0..expected.len()).map(|_| f32::from(random.within(2047)) / 512.0).collect();
+                let (mut cache, mut scratch) = match element {
+                    Element::Int8 | Element::Int4 { .. } => {
+                        (vec![0; heads.int8_cache_words()], vec![0; heads.int8_scratch_words()])
+                    }
+                    Element::F16 => (vec![0; heads.half_cache_words()], vec![0; heads.half_scratch_words()]),
+                };
+                for (position, key_value) in key_value.chunks_exact(vector).enumerate() {
+                    match element {
+                        Element::Int8 | Element::Int4 { .. } => {
+                            attention::int8::remember(&mut cache, &heads, position, key_value, &mut scratch)
+                        }
+                        Element::F16 => attention::half_float::remember(&mut cache, &heads, position, key_value),
+                    }
+                }
+                match element {
+                    Element::Int8 | Element::Int4 { .. } => {
+                        attention::int8::attend(&cache, &heads, positions, &query, &mut expected, &mut scratch);
+                    }
+                    Element::F16 => {
+                        attention::half_float::attend(&cache, &heads, positions, &query, &mut expected, &mut scratch);
+                    }
+                }
+                fill(&mut region[spans.weights.range()], &key_value, |x| x.to_le_bytes());
+                fill(&mut region[spans.input.range()], &query, |x| x.to_le_bytes());
+                return Some(Self { region, expected });
+            }
+        };
         let elements = tokens * columns;
         match element {
             Element::Int8 => {

@@ -2,7 +2,9 @@
 
 use super::case::{Case, dtype};
 use super::kernel::Counts;
+use super::table::Goal;
 use crate::report::grouped;
+use fathom::format::Element;
 use fathom::format::bench::Work;
 use serde::Serialize;
 use std::fmt::Write;
@@ -25,20 +27,33 @@ pub struct Report {
     pub rows: Vec<Row>,
 }
 
-/// One kernel at one shape. Cycles are modelled and of the whole call.
+/// The shape of an attention.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Attention {
+    /// Query heads.
+    pub heads: u16,
+    /// Key/value heads.
+    pub kv_heads: u16,
+    /// Width of a head.
+    pub head_dim: u16,
+    /// Positions.
+    pub positions: u16,
+}
+
+/// One case. Cycles are modelled and of the whole call.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// `gemv`, `gemm`, `attention`, `token` or `block_inactive`.
     pub kernel: &'static str,
     /// Element type of the weights.
     pub dtype: &'static str,
-    /// Output rows.
+    /// Output rows; positions for `attention`, blocks for `token` and `block_inactive`.
     pub rows: u64,
-    /// Input columns.
+    /// Input columns; width of all heads for `attention`, of the model for `token` and `block_inactive`.
     pub cols: u64,
     /// Tokens.
     pub tokens: u64,
-    /// Multiply-accumulates.
+    /// Multiply-accumulates, for `token` those with weights; those of the active block for `block_inactive`.
     pub macs: u64,
     /// Instructions.
     pub instructions: u64,
@@ -46,23 +61,89 @@ pub struct Row {
     pub cycles: u64,
     /// Cycles per multiply-accumulate.
     pub cycles_per_mac: f64,
+    /// Heads of `attention`.
+    #[serde(flatten)]
+    pub attention: Option<Attention>,
+    /// Policy and cache of `block_inactive`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<&'static str>,
+    /// Cycles of `block_inactive` in percent of those of an active block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent_of_active_block: Option<f64>,
+    /// What the core needs at least, in cycles per multiply-accumulate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// What must be reached: cycles per multiply-accumulate, or percent of an active block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must: Option<f64>,
+    /// What is aimed at, in the same unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aim: Option<f64>,
 }
 
 impl Row {
-    /// That of a case.
-    pub fn new(case: &Case, counts: Counts) -> Self {
-        let Work::Product { element, rows, columns, tokens } = case.work;
-        let (macs, Counts { instructions, cycles }) = (case.macs(), counts);
+    /// That of a kernel.
+    pub fn of_kernel(work: Work, counts: Counts) -> Self {
+        let kernel = Case::Kernel(work).kernel();
+        match work {
+            Work::Product { element, rows, columns, tokens } => {
+                Self::new(kernel, element, [rows, columns, tokens].map(u64::from), work.macs(), counts)
+            }
+            Work::Attention { element, heads, kv_heads, head_dim, positions } => {
+                let attention = Attention { heads, kv_heads, head_dim, positions };
+                let extents = [u64::from(positions), u64::from(heads) * u64::from(head_dim), 1];
+                Self { attention: Some(attention), ..Self::new(kernel, element, extents, work.macs(), counts) }
+            }
+        }
+    }
+
+    /// That of a part of a token; `extents` are the model's blocks and width.
+    pub fn of_model(case: &Case, element: Element, extents: (u64, u64), macs: u64, counts: Counts) -> Self {
+        Self::new(case.kernel(), element, [extents.0, extents.1, 1], macs, counts)
+    }
+
+    fn new(kernel: &'static str, element: Element, [rows, cols, tokens]: [u64; 3], macs: u64, counts: Counts) -> Self {
         Self {
-            kernel: case.kernel(),
+            kernel,
             dtype: dtype(element),
-            rows: rows.into(),
-            cols: columns.into(),
-            tokens: tokens.into(),
+            rows,
+            cols,
+            tokens,
             macs,
-            instructions,
-            cycles,
-            cycles_per_mac: cycles as f64 / macs as f64,
+            instructions: counts.instructions,
+            cycles: counts.cycles,
+            cycles_per_mac: counts.cycles as f64 / macs as f64,
+            attention: None,
+            variant: None,
+            percent_of_active_block: None,
+            floor: None,
+            must: None,
+            aim: None,
+        }
+    }
+
+    /// The same with what it is judged by.
+    pub(super) fn judged(self, goal: Option<Goal>, floor: Option<f64>) -> Self {
+        Self { floor, must: goal.map(|goal| goal.must), aim: goal.map(|goal| goal.aim), ..self }
+    }
+
+    /// The figure that goals and budgets are about: percent of an active block, else cycles per multiply-accumulate.
+    pub fn figure(&self) -> f64 {
+        self.percent_of_active_block.unwrap_or(self.cycles_per_mac)
+    }
+
+    /// What it is, in one short text.
+    pub fn name(&self) -> String {
+        if let Some(Attention { heads, head_dim, positions, .. }) = self.attention {
+            return format!("attention {} {heads}x{head_dim}, {positions} positions", self.dtype);
+        }
+        match (self.kernel, self.variant) {
+            (kernel, Some(variant)) => format!("{kernel} {variant}"),
+            ("token", None) => format!("token {} {} blocks of {}", self.dtype, self.rows, self.cols),
+            (kernel, None) => {
+                let tokens = if self.tokens > 1 { format!(", {} tokens", self.tokens) } else { String::new() };
+                format!("{kernel} {} {}x{}{tokens}", self.dtype, self.rows, self.cols)
+            }
         }
     }
 }
@@ -71,21 +152,32 @@ impl Report {
     /// The rows as a table for people.
     pub fn table(&self) -> String {
         let mut out = String::new();
+        // Writing to a String cannot fail.
         let _ =
             writeln!(out, "{}, {}, table {}: modelled cycles of whole calls", self.core, self.memory_profile, self.cost_table);
         let _ = writeln!(
             out,
-            "  {:<10}{:<7}{:>11}{:>8}{:>14}{:>14}{:>12}",
-            "kernel", "dtype", "shape", "tokens", "instructions", "cycles", "cycles/MAC"
+            "  {:<35}{:>13}{:>13}{:>12}{:>8}{:>7}{:>7}",
+            "kernel", "instructions", "cycles", "cycles/MAC", "floor", "must", "aim"
         );
         for row in &self.rows {
-            let shape = format!("{}x{}", row.rows, row.cols);
-            let (instructions, cycles) = (grouped(row.instructions), grouped(row.cycles));
-            let _ = writeln!(
-                out,
-                "  {:<10}{:<7}{shape:>11}{:>8}{instructions:>14}{cycles:>14}{:>12.3}",
-                row.kernel, row.dtype, row.tokens, row.cycles_per_mac
+            let (figure, unit) = match row.percent_of_active_block {
+                Some(percent) => (format!("{percent:.2}"), "%"),
+                None => (format!("{:.3}", row.cycles_per_mac), ""),
+            };
+            let share = row.floor.map_or(String::new(), |floor| format!("{:.0}%", 100.0 * floor / row.cycles_per_mac));
+            let goal = |goal: Option<f64>| goal.map_or(String::new(), |goal| format!("{goal:.2}{unit}"));
+            let missed = if row.must.is_some_and(|must| row.figure() > must) { "  MISSED" } else { "" };
+            let line = format!(
+                "  {:<35}{:>13}{:>13}{:>12}{share:>8}{:>7}{:>7}{missed}",
+                row.name(),
+                grouped(row.instructions),
+                grouped(row.cycles),
+                format!("{figure}{unit}"),
+                goal(row.must),
+                goal(row.aim),
             );
+            let _ = writeln!(out, "{}", line.trim_end());
         }
         out
     }

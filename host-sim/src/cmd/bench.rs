@@ -1,23 +1,28 @@
-//! `host-sim bench`: single kernels on the modelled core, cycle by cycle.
+//! `host-sim bench`: kernels on the modelled core, cycle by cycle.
 
-use crate::bench::case::{Case, element};
-use crate::bench::kernel;
-use crate::bench::row::{Report, Row, SCHEMA};
+use crate::bench::budget::Budget;
+use crate::bench::case::{Case, Inactive, element};
+use crate::bench::model::Model;
+use crate::bench::row::{Report, SCHEMA};
+use crate::bench::{Bench, table};
 use crate::cmd::output::{check_writable, write_json};
 use crate::cmd::target::TargetOptions;
 use crate::firmware;
 use crate::image::Image;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
-use fathom::format::Element;
-use fathom::format::bench::Work;
+use fathom::format::bench::{MAX_EXTENT, Work};
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// Exit code when a limit of the budget is exceeded.
+const EXCEEDED: u8 = 1;
+/// Name of the bench image, beside the firmware's.
+const IMAGE: &str = "bench";
 /// Where these options stand in a help.
-const CASE: &str = "One kernel instead of the table";
+const CASE: &str = "One row instead of the table";
 
-/// Run single kernels on a modelled Cortex-M and count their cycles
+/// Run kernels on a modelled Cortex-M and count their cycles
 #[derive(Parser, Debug)]
 #[command(after_help = "\
 Without a kernel, the whole table of the core. Results are compared bit for bit with the host's: a wrong kernel gives no figures.
@@ -26,10 +31,13 @@ Examples:
   host-sim bench
   host-sim bench --core cortex-m7 --json bench.json
   host-sim bench --kernel gemv --dtype int8 --rows 688 --cols 256
-  host-sim bench --core cortex-m33 --memory rp2350 --kernel gemm --rows 256 --cols 256 --tokens 8")]
+  host-sim bench --core cortex-m33 --memory rp2350 --kernel gemm --rows 256 --cols 256 --tokens 8
+  host-sim bench --kernel attention --heads 8 --head-dim 32 --positions 256
+  host-sim bench --kernel token --model my.fathom
+  host-sim bench --core cortex-m3 --budget firmware/bench-budget.toml")]
 pub struct Cmd {
-    /// gemv or gemm
-    #[arg(long, value_name = "NAME", value_parser = ["gemv", "gemm"], help_heading = CASE)]
+    /// gemv, gemm, attention, token or block_inactive
+    #[arg(long, value_name = "NAME", value_parser = ["gemv", "gemm", "attention", "token", "block_inactive"], help_heading = CASE)]
     kernel: Option<String>,
     /// Type of the weights: int8, int4 or f16
     #[arg(long, value_name = "NAME", value_parser = ["int8", "int4", "f16"], default_value = "int8", help_heading = CASE)]
@@ -43,12 +51,30 @@ pub struct Cmd {
     /// Tokens that are multiplied at once [default: 1 for gemv, 8 for gemm]
     #[arg(long, value_name = "N", help_heading = CASE)]
     tokens: Option<u16>,
+    /// Query heads of attention
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = CASE)]
+    heads: u16,
+    /// Key/value heads, which divide the query heads [default: as many]
+    #[arg(long, value_name = "N", help_heading = CASE)]
+    kv_heads: Option<u16>,
+    /// Width of a head, a multiple of 4
+    #[arg(long, value_name = "N", default_value_t = 32, help_heading = CASE)]
+    head_dim: u16,
+    /// Positions that attention looks at
+    #[arg(long, value_name = "N", default_value_t = 128, help_heading = CASE)]
+    positions: u16,
+    /// The model of token and block_inactive [default: firmware/models/default.fathom]
+    #[arg(long, value_name = "BLOB")]
+    model: Option<PathBuf>,
+    /// The firmware image, with the bench image beside it [default: built for the core by firmware/build-image]
+    #[arg(long, value_name = "ELF")]
+    image: Option<PathBuf>,
     /// Write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The bench image [default: built for the core by firmware/build-image]
-    #[arg(long, value_name = "ELF")]
-    image: Option<PathBuf>,
+    /// Run the rows that this file limits, and fail beyond a limit
+    #[arg(long, value_name = "TOML", conflicts_with = "kernel")]
+    budget: Option<PathBuf>,
     #[command(flatten)]
     target: TargetOptions,
 }
@@ -62,20 +88,28 @@ impl Cmd {
         if let Some(path) = &self.json {
             check_writable(path)?;
         }
-        let cases = match &self.kernel {
-            Some(kernel) => vec![self.case(kernel)?],
-            None => table(),
-        };
-        let path = match &self.image {
+        let asked = self.kernel.as_deref().map(|kernel| self.cases(kernel)).transpose()?;
+        let budget = self.budget.as_deref().map(Budget::read).transpose()?;
+        let image_path = match &self.image {
             Some(path) => path.clone(),
-            None => firmware::build_for(&firmware::workspace()?, self.target.named()?.0)?.with_file_name("bench"),
+            None => firmware::build_for(&firmware::workspace()?, self.target.named()?.0)?,
         };
-        let image = Image::read(&path)?;
-        let (target, _) = self.target.resolve(&image)?;
-        let mut rows = Vec::new();
-        for case in &cases {
-            rows.push(Row::new(case, kernel::run(&image, &target, case)?));
-        }
+        let kernels = Image::read(&image_path.with_file_name(IMAGE))?;
+        let (target, _) = self.target.resolve(&kernels)?;
+        let limits = budget.as_ref().map(|budget| budget.of(target.core.name, &target.memory.name)).transpose()?;
+        let cases = match (asked, &limits) {
+            (Some(cases), _) => cases,
+            (None, Some(limits)) => limits.iter().map(|limit| limit.case).collect(),
+            (None, None) => table::cases(target.core),
+        };
+        let firmware = if cases.iter().any(|case| !matches!(case, Case::Kernel(_))) {
+            Some((Image::read(&image_path)?, self.read_model()?))
+        } else {
+            None
+        };
+        let model = firmware.as_ref().map(|(image, bytes)| Model::new(image, &target, bytes)).transpose()?;
+        let mut bench = Bench::new(&target, &kernels, model);
+        let rows = cases.iter().map(|case| bench.run(case)).collect::<Result<_>>()?;
         let report = Report {
             schema: SCHEMA,
             core: target.core.name,
@@ -87,35 +121,43 @@ impl Cmd {
         if let Some(path) = &self.json {
             write_json(path, &report)?;
         }
-        Ok(0)
+        let (Some(budget), Some(limits)) = (budget, limits) else { return Ok(0) };
+        let (text, kept) = budget.table(&limits, &report.rows);
+        write!(stdout(), "\n{text}")?;
+        Ok(if kept { 0 } else { EXCEEDED })
     }
 
-    /// The case that the options name.
-    fn case(&self, kernel: &str) -> Result<Case> {
-        let tokens = match (kernel, self.tokens) {
-            ("gemv", None | Some(1)) => 1,
-            ("gemv", Some(tokens)) => bail!("gemv is for one token, not {tokens}: choose --kernel gemm"),
-            (_, tokens) => tokens.unwrap_or(8),
-        };
+    /// The cases that the options name.
+    fn cases(&self, kernel: &str) -> Result<Vec<Case>> {
         let Some(element) = element(&self.dtype) else { bail!("there is no dtype {}", self.dtype) };
-        let case = Case::product(element, self.rows, self.cols, tokens);
-        if case.work.operands().is_none() {
-            let Work::Product { .. } = case.work;
-            bail!("no kernel takes {case}: rows, columns and tokens are from 1 to 8192, and columns a multiple of 4");
+        let product = |tokens| Work::Product { element, rows: self.rows, columns: self.cols, tokens };
+        let work = match (kernel, self.tokens) {
+            ("token", _) => return Ok(vec![Case::Token]),
+            ("block_inactive", _) => {
+                return Ok([Inactive::HaltOmit, Inactive::SkipProject].map(Case::BlockInactive).to_vec());
+            }
+            ("attention", _) => {
+                let Self { heads, kv_heads, head_dim, positions, .. } = *self;
+                Work::Attention { element, heads, kv_heads: kv_heads.unwrap_or(heads), head_dim, positions }
+            }
+            ("gemv", None | Some(1)) => product(1),
+            ("gemv", Some(tokens)) => bail!("gemv is for one token, not {tokens}: choose --kernel gemm"),
+            (_, Some(1)) => bail!("gemm is for several tokens: choose --kernel gemv"),
+            (_, tokens) => product(tokens.unwrap_or(8)),
+        };
+        let case = Case::Kernel(work);
+        if work.operands().is_none() {
+            bail!("no kernel takes {case}: extents are from 1 to {MAX_EXTENT}, columns and the width of a head multiples of 4");
         }
-        Ok(case)
+        Ok(vec![case])
     }
-}
 
-/// The cases of the table.
-fn table() -> Vec<Case> {
-    use Element::{F16, Int8};
-    vec![
-        Case::product(Int8, 256, 256, 1),
-        Case::product(Int8, 688, 256, 1),
-        Case::product(Int8, 64, 64, 1),
-        Case::product(Int8, 128, 128, 1),
-        Case::product(Int8, 256, 256, 8),
-        Case::product(F16, 256, 256, 1),
-    ]
+    /// The bytes of the model.
+    fn read_model(&self) -> Result<Vec<u8>> {
+        let path = match &self.model {
+            Some(path) => path.clone(),
+            None => firmware::workspace()?.join(Path::new("firmware/models/default.fathom")),
+        };
+        std::fs::read(&path).with_context(|| format!("cannot read the model {}", path.display()))
+    }
 }

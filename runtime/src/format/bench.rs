@@ -9,6 +9,7 @@
 
 use super::header::Element;
 use super::layout::{ALIGNMENT, Span, align};
+use super::shape::{COLUMN_MULTIPLE, MAX_CONTEXT};
 use super::{packing, quad_packing};
 use serde::{Deserialize, Serialize};
 
@@ -31,16 +32,29 @@ pub enum Work {
         /// Tokens, at least 1.
         tokens: u16,
     },
+    /// The attention of one token: scores, softmax, weighted sum.
+    Attention {
+        /// Type of the model, and so of its cache.
+        element: Element,
+        /// Query heads.
+        heads: u16,
+        /// Key/value heads; divides `heads`.
+        kv_heads: u16,
+        /// Width of a head, a multiple of 4.
+        head_dim: u16,
+        /// Positions in the cache, all visible, at most [`MAX_CONTEXT`].
+        positions: u16,
+    },
 }
 
 /// Where the operands lie, from the start of the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operands {
-    /// The matrix, packed as in a blob.
+    /// The matrix, packed as in a blob. Attention: keys and values, f32 `[positions, 2, kv_heads, head_dim]`.
     pub weights: Span,
     /// f32 `[rows]`; empty for f16.
     pub scales: Span,
-    /// i16 `[tokens, columns]`, `|x| <= 127`; f32 for f16.
+    /// i16 `[tokens, columns]`, `|x| <= 127`; f32 for f16. Attention: the query, f32 `[heads, head_dim]`.
     pub input: Span,
     /// f32 `[tokens]`; empty for f16.
     pub input_scales: Span,
@@ -48,19 +62,35 @@ pub struct Operands {
     pub total: usize,
 }
 
+/// Extents within bounds; that at `multiple` is a multiple of [`COLUMN_MULTIPLE`].
+fn extents<const N: usize>(extents: [u16; N], multiple: usize) -> Option<[usize; N]> {
+    let possible = extents.iter().all(|extent| (1..=MAX_EXTENT).contains(extent));
+    let extents = extents.map(usize::from);
+    (possible && extents.get(multiple)?.is_multiple_of(COLUMN_MULTIPLE)).then_some(extents)
+}
+
 impl Work {
     /// Where its operands lie; `None` for a shape that no kernel takes.
     pub fn operands(&self) -> Option<Operands> {
-        let Self::Product { element, rows, columns, tokens } = *self;
-        let possible = [rows, columns, tokens].iter().all(|extent| (1..=MAX_EXTENT).contains(extent));
-        if !possible || !usize::from(columns).is_multiple_of(super::shape::COLUMN_MULTIPLE) {
-            return None;
-        }
-        let (rows, columns, tokens) = (usize::from(rows), usize::from(columns), usize::from(tokens));
-        let (weights, scales, input, input_scales) = match element {
-            Element::Int8 => (packing::packed_bytes(rows, columns), 4 * rows, 2 * tokens * columns, 4 * tokens),
-            Element::Int4 { .. } => (quad_packing::packed_bytes(rows, columns), 4 * rows, 2 * tokens * columns, 4 * tokens),
-            Element::F16 => (2 * rows * columns, 0, 4 * tokens * columns, 0),
+        let (weights, scales, input, input_scales) = match *self {
+            Self::Product { element, rows, columns, tokens } => {
+                let [rows, columns, tokens] = extents([rows, columns, tokens], 1)?;
+                match element {
+                    Element::Int8 => (packing::packed_bytes(rows, columns), 4 * rows, 2 * tokens * columns, 4 * tokens),
+                    Element::Int4 { .. } => {
+                        (quad_packing::packed_bytes(rows, columns), 4 * rows, 2 * tokens * columns, 4 * tokens)
+                    }
+                    Element::F16 => (2 * rows * columns, 0, 4 * tokens * columns, 0),
+                }
+            }
+            Self::Attention { heads, kv_heads, head_dim, positions, .. } => {
+                let [heads, head_dim, kv_heads] = extents([heads, head_dim, kv_heads], 1)?;
+                let [positions, ..] = extents([positions, COLUMN_MULTIPLE as u16], 1)?;
+                if !heads.is_multiple_of(kv_heads) || positions > MAX_CONTEXT {
+                    return None;
+                }
+                (4 * positions * 2 * kv_heads * head_dim, 0, 4 * heads * head_dim, 0)
+            }
         };
         let mut end = REQUEST_BYTES;
         let mut take = |bytes| {
@@ -72,10 +102,21 @@ impl Work {
         Some(Operands { weights, scales, input, input_scales, total: end })
     }
 
-    /// f32 values of the result, `[tokens, rows]`.
+    /// f32 values of the result, `[tokens, rows]` or `[heads, head_dim]`.
     pub fn outputs(&self) -> usize {
-        let Self::Product { rows, tokens, .. } = *self;
-        usize::from(rows) * usize::from(tokens)
+        match *self {
+            Self::Product { rows, tokens, .. } => usize::from(rows) * usize::from(tokens),
+            Self::Attention { heads, head_dim, .. } => usize::from(heads) * usize::from(head_dim),
+        }
+    }
+
+    /// Multiply-accumulates.
+    pub fn macs(&self) -> u64 {
+        let product = |extents: &[u16]| extents.iter().map(|extent| u64::from(*extent)).product::<u64>();
+        match *self {
+            Self::Product { rows, columns, tokens, .. } => product(&[rows, columns, tokens]),
+            Self::Attention { heads, head_dim, positions, .. } => product(&[2, heads, head_dim, positions]),
+        }
     }
 
     /// Writes the request at the start of a region; `None` when that is too short.
@@ -100,6 +141,7 @@ mod tests {
             let mut region = [0; REQUEST_BYTES];
             assert_eq!(work.write(&mut region), Some(()));
             assert_eq!(Work::read(&region), Some(work));
+            assert_eq!(work.macs(), 8192 * 36);
             let Some(operands) = work.operands() else { panic!("{work:?}") };
             let spans = [operands.weights, operands.scales, operands.input, operands.input_scales];
             let mut end = REQUEST_BYTES;
@@ -114,6 +156,12 @@ mod tests {
     #[test]
     fn rejects_shapes_that_no_kernel_takes() {
         let work = |rows, columns, tokens| Work::Product { element: Element::Int8, rows, columns, tokens };
+        let attention =
+            |heads, kv_heads, head_dim| Work::Attention { element: Element::Int8, heads, kv_heads, head_dim, positions: 9 };
+        assert_eq!(attention(4, 2, 8).outputs(), 32);
+        for work in [attention(4, 3, 8), attention(4, 0, 8), attention(4, 2, 6)] {
+            assert_eq!(work.operands(), None, "{work:?}");
+        }
         for work in [work(0, 4, 1), work(1, 0, 1), work(1, 6, 1), work(1, 4, 0), work(MAX_EXTENT + 1, 4, 1)] {
             assert_eq!(work.operands(), None, "{work:?}");
         }

@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 12] = [
+const COMMANDS: [(Program, &[&str]); 13] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -20,6 +20,7 @@ const COMMANDS: [(Program, &[&str]); 12] = [
     (HOST_SIM, &["exec"]),
     (HOST_SIM, &["report"]),
     (HOST_SIM, &["compare"]),
+    (HOST_SIM, &["bench"]),
 ];
 
 #[test]
