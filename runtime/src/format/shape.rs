@@ -15,7 +15,7 @@ pub const MAX_ROUTER_WIDTH: usize = 256;
 /// Rows of a linear layer come in multiples of this in packed form, and columns in multiples of [`COLUMN_MULTIPLE`].
 pub const ROW_MULTIPLE: usize = 2;
 /// The same of an int4 layer.
-pub const INT4_ROW_MULTIPLE: usize = 4;
+pub const INT4_ROW_MULTIPLE: usize = 8;
 /// Columns of a matrix: whole words of halfword pairs, and whole f32 lanes.
 pub const COLUMN_MULTIPLE: usize = 4;
 

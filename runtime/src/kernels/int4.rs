@@ -40,27 +40,18 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
     sums_portable(matrix, input, tokens, sums);
 }
 
-/// The groups of a matrix in order: the number of quads, and their words.
-pub(crate) fn groups<'m>(matrix: &Matrix<'m>) -> impl Iterator<Item = (usize, &'m [u32])> {
-    // Two quads of one column pair are two words.
-    let quads = |words: usize| if words > matrix.columns / 2 { 2 } else { 1 };
-    matrix.weights.chunks(matrix.columns.max(1)).map(move |words| (quads(words.len()), words))
-}
-
 /// The definition of [`sums`], in a form that compilers make vectors of.
 pub fn sums_portable(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
     const CHUNK: usize = 64; // columns unpacked at once: 1.4 KiB of stack, and whole vectors on the host
     let rows = matrix.rows.max(1);
     sums.iter_mut().take(tokens * rows).for_each(|sum| *sum = 0);
-    for (group, (quads, words)) in groups(matrix).enumerate() {
-        for (index, words) in words.chunks(CHUNK / 2 * quads).enumerate() {
+    for (group, words) in matrix.weights.chunks(matrix.columns.max(1)).enumerate() {
+        for (index, words) in words.chunks(CHUNK).enumerate() {
             let mut unpacked = [[0i16; CHUNK]; GROUP_ROWS];
-            for (quad, unpacked) in unpacked.chunks_exact_mut(QUAD_ROWS).enumerate().take(quads) {
+            for (quad, unpacked) in unpacked.as_chunks_mut::<QUAD_ROWS>().0.iter_mut().enumerate() {
                 let mut halfwords = [0u16; CHUNK];
-                let (columns, _) = halfwords.as_chunks_mut::<2>();
-                for ([even, odd], words) in columns.iter_mut().zip(words.chunks_exact(quads)) {
-                    let word = words.get(quad).copied().unwrap_or_default();
-                    (*even, *odd) = (word as u16, (word >> 16) as u16);
+                for ([even, odd], word) in halfwords.as_chunks_mut::<2>().0.iter_mut().zip(words.iter().skip(quad).step_by(2)) {
+                    (*even, *odd) = (*word as u16, (word >> 16) as u16);
                 }
                 for (row, shift) in unpacked.iter_mut().zip([12, 8, 4, 0]) {
                     for (w, h) in row.iter_mut().zip(&halfwords) {

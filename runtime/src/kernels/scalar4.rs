@@ -4,7 +4,7 @@
 //! product `u X` modulo 2^32 has `u0 x0 + u1 x1` in its high half and `u0 x1` in its low half, whose sign may borrow one from the high
 //! half. [`BLOCK`] of them can be added before either half leaves 16 bits.
 
-use super::int4::{Matrix, groups};
+use super::int4::Matrix;
 use crate::format::quad_packing::{EXACT_COLUMNS, GROUP_ROWS, QUAD_ROWS};
 
 /// Words that are added in halves of a word.
@@ -21,11 +21,10 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
             let mut prepared = [0u32; EXACT_COLUMNS / 2];
             let total = prepare(input, &mut prepared);
             let prepared = prepared.get(..input.len() / 2).unwrap_or_default();
-            for ((quads, words), sums) in groups(matrix).zip(sums.chunks_mut(GROUP_ROWS)) {
-                let words = words.get(piece * EXACT_COLUMNS / 2 * quads..).unwrap_or_default();
+            for (words, sums) in matrix.weights.chunks(matrix.columns.max(1)).zip(sums.chunks_mut(GROUP_ROWS)) {
+                let words = words.get(piece * EXACT_COLUMNS..).unwrap_or_default();
                 for (quad, sums) in sums.chunks_mut(QUAD_ROWS).enumerate() {
-                    let found =
-                        if quads == 2 { quad_sums::<2>(words, quad, prepared) } else { quad_sums::<1>(words, quad, prepared) };
+                    let found = quad_sums(words.get(quad..).unwrap_or_default(), prepared);
                     sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found - 8 * total);
                 }
             }
@@ -34,7 +33,7 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
 }
 
 /// The factors `(x0 << 16) + x1` of an input's column pairs; returns the sum of the input.
-pub(crate) fn prepare(input: &[i16], prepared: &mut [u32; EXACT_COLUMNS / 2]) -> i32 {
+fn prepare(input: &[i16], prepared: &mut [u32; EXACT_COLUMNS / 2]) -> i32 {
     let mut total = 0;
     for (prepared, [x0, x1]) in prepared.iter_mut().zip(input.as_chunks::<2>().0) {
         total += i32::from(*x0) + i32::from(*x1);
@@ -43,15 +42,13 @@ pub(crate) fn prepare(input: &[i16], prepared: &mut [u32; EXACT_COLUMNS / 2]) ->
     total
 }
 
-/// Sums of a quad's four rows with all weights in offset binary; a column pair has `QUADS` words, of which this quad's is the one at
-/// `quad`.
+/// Sums of a quad's four rows with all weights in offset binary; every other one of `words` is the quad's.
 #[inline(never)] // its sums shall have the registers to themselves
-pub(crate) fn quad_sums<const QUADS: usize>(words: &[u32], quad: usize, prepared: &[u32]) -> [i32; QUAD_ROWS] {
+fn quad_sums(words: &[u32], prepared: &[u32]) -> [i32; QUAD_ROWS] {
     let mut sums = [0i32; QUAD_ROWS];
-    let words = words.get(quad..).unwrap_or_default();
-    for (words, prepared) in words.chunks(QUADS * BLOCK).zip(prepared.chunks(BLOCK)) {
+    for (words, prepared) in words.chunks(2 * BLOCK).zip(prepared.chunks(BLOCK)) {
         let mut halves = [0x8000u32; QUAD_ROWS]; // half a unit of the high half: the shift below then takes a borrow back
-        for (word, x) in words.iter().step_by(QUADS).zip(prepared) {
+        for (word, x) in words.iter().step_by(2).zip(prepared) {
             let word = word ^ 0x8000_8000;
             let mut shift = 16;
             for halves in &mut halves {

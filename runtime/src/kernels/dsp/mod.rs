@@ -10,7 +10,7 @@
 //! wants it; and each AND follows a multiplication, where a Cortex-M7 issues both at once.
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
-mod tile;
+pub(super) mod tile;
 mod vector;
 
 use super::int8::Matrix;
@@ -29,7 +29,7 @@ macro_rules! processor {
         ""
     };
 }
-use processor;
+pub(super) use processor;
 
 /// Twin of [`super::int8::sums_portable`], bit-equal.
 pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
@@ -56,8 +56,13 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
 
 /// `-128 sum(x)`, where the accumulators start.
 fn start(input: &[i16]) -> i32 {
+    -i32::from(LOW_OFFSET) * total(input)
+}
+
+/// `sum(x)` of a multiple of four elements.
+pub(super) fn total(input: &[i16]) -> i32 {
     // SAFETY: the pointers are the ends of one slice.
-    unsafe { -i32::from(LOW_OFFSET) * sum(input.as_ptr(), input.as_ptr_range().end) }
+    unsafe { sum(input.as_ptr(), input.as_ptr_range().end) }
 }
 
 /// The sum of the halfwords from `input` up to `end`, of which there is a multiple of 4.

@@ -7,14 +7,14 @@ use core::mem::MaybeUninit;
 /// Tokens of one call.
 pub(super) const TOKENS: usize = 4;
 /// Columns that are interleaved at once.
-const COLUMNS: usize = 256;
+pub(in super::super) const COLUMNS: usize = 256;
 /// Pairs of columns in one turn of the loops.
 const TURN: usize = 16;
 /// Bytes of code for one of them: the same in both loops.
 const STEP: usize = 56;
 
 /// Two tokens word by word, in turn: each word has two columns.
-type Couple = [[u32; 2]; COLUMNS / 2];
+pub(in super::super) type Couple = [[u32; 2]; COLUMNS / 2];
 
 /// What a kernel needs for each group.
 #[repr(C)]
@@ -86,7 +86,12 @@ pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) 
 /// # Safety
 /// Both tokens have `words` words, a positive even number of them; `couple` has room.
 #[unsafe(naked)]
-unsafe extern "C" fn interleave(first: *const i16, second: *const i16, words: usize, couple: *mut Couple) -> u64 {
+pub(in super::super) unsafe extern "C" fn interleave(
+    first: *const i16,
+    second: *const i16,
+    words: usize,
+    couple: *mut Couple,
+) -> u64 {
     core::arch::naked_asm!(
         processor!(),
         "push {{r4-r10, lr}}",
