@@ -26,6 +26,8 @@ pub mod requantise;
 mod scalar;
 #[cfg(feature = "int4")]
 pub mod scalar4;
+#[cfg(armv6m)]
+mod scale1;
 pub mod soft;
 #[cfg(any(test, all(scalar, not(armv6m))))]
 mod swar;

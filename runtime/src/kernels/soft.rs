@@ -19,22 +19,16 @@ const fn significand(bits: u32) -> u32 {
 }
 
 /// The upper 32 bits of the product of two significands (their lowest 8 bits being 0), with the lowest bit set if any bit below is.
+#[cfg(not(armv6m))]
 #[inline(always)]
 const fn product(a: u32, b: u32) -> u32 {
-    if cfg!(armv6m) {
-        // No multiplication is wider than 32 bits there.
-        let (a_high, a_low, b_high, b_low) = (a >> 16, a >> 8 & 0xff, b >> 16, b >> 8 & 0xff);
-        let lowest = a_low * b_low;
-        let middle = a_high * b_low + a_low * b_high + (lowest >> 8);
-        (a_high * b_high + (middle >> 8)) | ((middle | lowest) & 0xff != 0) as u32
-    } else {
-        let wide = a as u64 * b as u64;
-        (wide >> 32) as u32 | (wide as u32 != 0) as u32
-    }
+    let wide = a as u64 * b as u64;
+    (wide >> 32) as u32 | (wide as u32 != 0) as u32
 }
 
 /// `top` rounded to its 24 leading bits, ties to even. *Range*: bit 31 is set. Above `0xffff_ff7f` it overflows to 0: a leading one too
 /// high for the word.
+#[cfg(not(armv6m))]
 #[inline(always)]
 const fn round_significand(top: u32) -> u32 {
     top.wrapping_add(0x7f + (top >> 8 & 1)) & !0xff
@@ -84,6 +78,30 @@ pub fn requantise(scales: &[f32], bias: &[f32], input_scale: f32, values: &mut [
     if !is_positive_normal(input_bits) {
         return requantise_portable(scales, bias, input_scale, values);
     }
+    scale_sums(scales, input_scale, values);
+    for (value, bias) in values.iter_mut().zip(bias) {
+        *value += bias;
+    }
+}
+
+/// `values[r] = sums[r] * (scales[r] * input_scale)`.
+#[cfg(armv6m)]
+fn scale_sums(scales: &[f32], input_scale: f32, values: &mut [f32]) {
+    let (mut scales, mut values) = (scales, values);
+    loop {
+        let done = super::scale1::scale_sums(scales, input_scale, values);
+        let Some((scale, next_scales)) = scales.get(done..).and_then(<[f32]>::split_first) else { return };
+        let Some((value, next_values)) = values.get_mut(done..).and_then(<[f32]>::split_first_mut) else { return };
+        *value = general(value.to_bits() as i32, *scale, input_scale);
+        (scales, values) = (next_scales, next_values);
+    }
+}
+
+/// `values[r] = sums[r] * (scales[r] * input_scale)`.
+#[cfg(not(armv6m))]
+#[inline(always)]
+fn scale_sums(scales: &[f32], input_scale: f32, values: &mut [f32]) {
+    let input_bits = input_scale.to_bits();
     let (input_significand, input_exponent) = (significand(input_bits), input_bits >> 23);
     for (value, scale) in values.iter_mut().zip(scales) {
         let sum = value.to_bits() as i32;
@@ -91,9 +109,6 @@ pub fn requantise(scales: &[f32], bias: &[f32], input_scale: f32, values: &mut [
             Some(bits) => f32::from_bits(bits),
             None => general(sum, *scale, input_scale),
         };
-    }
-    for (value, bias) in values.iter_mut().zip(bias) {
-        *value += bias;
     }
 }
 
@@ -104,6 +119,7 @@ fn general(sum: i32, scale: f32, input_scale: f32) -> f32 {
 }
 
 /// The bits of `sum * (scale * input_scale)`, both products rounded, if all is normal and the sum has no more than 24 bits.
+#[cfg(not(armv6m))]
 #[inline(always)]
 fn scaled(sum: i32, scale: u32, input_significand: u32, input_exponent: u32) -> Option<u32> {
     let magnitude = sum.unsigned_abs();
@@ -128,7 +144,7 @@ fn scaled(sum: i32, scale: u32, input_significand: u32, input_exponent: u32) -> 
     if magnitude == 0 {
         return Some(0);
     }
-    let zeros = leading_zeros(magnitude);
+    let zeros = magnitude.leading_zeros();
     let mut top = product(magnitude << zeros, top);
     let mut exponent = exponent + 32 - zeros;
     if top >> 31 == 0 {
@@ -142,33 +158,4 @@ fn scaled(sum: i32, scale: u32, input_significand: u32, input_exponent: u32) -> 
     }
     let rounded = (top >> 8) + ((top >> 7 & 1) & ((top & 0x17f != 0) as u32));
     Some((sum as u32 & 1 << 31) | ((field << 23) + rounded))
-}
-
-/// Leading zeros of a number with at most 24 bits, not 0.
-#[inline(always)]
-const fn leading_zeros(mut magnitude: u32) -> u32 {
-    if !cfg!(armv6m) {
-        return magnitude.leading_zeros();
-    }
-    let mut zeros = 8;
-    if magnitude >> 12 == 0 {
-        magnitude <<= 12;
-        zeros += 12;
-    }
-    if magnitude >> 18 == 0 {
-        magnitude <<= 6;
-        zeros += 6;
-    }
-    if magnitude >> 21 == 0 {
-        magnitude <<= 3;
-        zeros += 3;
-    }
-    zeros
-        + if magnitude >> 23 != 0 {
-            0
-        } else if magnitude >> 22 != 0 {
-            1
-        } else {
-            2
-        }
 }
