@@ -44,7 +44,8 @@ pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: 
 /// `sums[t][r] = sum_c weight[r][c] * input[t][c]`, exact: [`sums_portable`] or a fast twin, chosen at compile time.
 ///
 /// *Shapes*: `input` `[tokens, columns]`, `sums` `[tokens, rows]`. *Range*: `|input| <= 127`; or at most 32,767 where no
-/// [`EXACT_COLUMNS`](crate::format::packing::EXACT_COLUMNS) of them, counted from the first, have magnitudes of more than 65,535 in all.
+/// [`EXACT_COLUMNS`](crate::format::packing::EXACT_COLUMNS) of them, counted from the first, have magnitudes of more than 65,535
+/// in all.
 #[inline(always)]
 pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
     #[cfg(all(dsp, not(feature = "portable")))]
@@ -98,8 +99,8 @@ fn spread(input: &[i16]) -> [Spread; CHUNK / 8] {
     spread
 }
 
-/// Sums of the six rows of a full group: both rows of a pair in offset binary, which `start = -128 sum(x)` takes back. The shape of the
-/// loop is one that compilers make vectors of.
+/// Sums of the six rows of a full group: both rows of a pair in offset binary, which `start = -128 sum(x)` takes back. The shape
+/// of the loop is one that compilers make vectors of.
 fn full_group(words: &[u32], spread: &[Spread; CHUNK / 8], start: i32) -> [i32; GROUP_ROWS] {
     let (mut a, mut b) = ([0i32; WORDS], [0i32; WORDS]);
     let (blocks, rest) = words.as_chunks::<WORDS>();

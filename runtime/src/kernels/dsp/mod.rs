@@ -1,13 +1,13 @@
 //! The fast int8 twins for cores with the DSP extension: Armv7E-M, and Armv8-M Mainline where it has that.
 //!
 //! A word holds two columns of the rows A and B of a pair. With `o = 128 sum(x)`, `P = sum((256 A + B + 128) x) - o` and
-//! `Q = sum((B + 128) x) - o`, both of two multiplications an instruction, B's sum is `Q` and A's is `(P - Q) >> 8`: exact while A's has
-//! fewer than 24 bits, so over [`EXACT_COLUMNS`](crate::format::packing::EXACT_COLUMNS) columns. AND with 0x00ff00ff takes `B + 128` out of the word, and on a Cortex-M7 goes
-//! beside a multiplication, where UXTB16 does not.
+//! `Q = sum((B + 128) x) - o`, both of two multiplications an instruction, B's sum is `Q` and A's is `(P - Q) >> 8`: exact while A's
+//! has fewer than 24 bits, so over [`EXACT_COLUMNS`](crate::format::packing::EXACT_COLUMNS) columns. AND with 0x00ff00ff takes
+//! `B + 128` out of the word, and on a Cortex-M7 goes beside a multiplication, where UXTB16 does not.
 //!
-//! One order of instructions serves all cores. Loads stand next to one another, because a Cortex-M4 pipelines only neighbouring loads
-//! (Arm 100166, 3.3.1), and none takes its base from the load before it; results are used two instructions later, as a Cortex-M33
-//! wants it; and each AND follows a multiplication, where a Cortex-M7 issues both at once.
+//! One order of instructions serves all cores. Loads stand next to one another, because a Cortex-M4 pipelines only neighbouring
+//! loads (Arm 100166, 3.3.1), and none takes its base from the load before it; results are used two instructions later, as a
+//! Cortex-M33 wants it; and each AND follows a multiplication, where a Cortex-M7 issues both at once.
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
 pub(super) mod tile;

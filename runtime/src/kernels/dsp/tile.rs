@@ -73,7 +73,7 @@ pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) 
                 one_by_four(weights.wrapping_add(4), &job(couples[0], starts, 0, 4));
             }
         }
-        for ((input, sums), start) in input.chunks_exact(columns).zip(sums.chunks_exact_mut(rows)).zip(starts) {
+        for ((input, sums), start) in input.chunks_exact(columns.max(1)).zip(sums.chunks_exact_mut(rows.max(1))).zip(starts) {
             // SAFETY: the caller's.
             unsafe { vector::last_group(matrix, input.get(first..first + 2 * words).unwrap_or_default(), first, start, sums) }
         }

@@ -2,8 +2,7 @@
 
 use super::{Matrix, processor, start};
 use crate::format::packing::{EXACT_COLUMNS, GROUP_ROWS};
-
-type GroupSums = [i32; GROUP_ROWS];
+use core::ops::Range;
 
 /// Pairs of columns in one turn of the loop over a full group.
 const TURN: usize = 16;
@@ -24,8 +23,8 @@ struct Job {
 /// The sums of one token.
 ///
 /// # Safety
-/// `input` holds `columns` elements, `sums` `rows`, `weights` what the shape says; `columns` is a positive multiple of 4 and at most
-/// `stride`, `rows` is positive.
+/// `input` holds `columns` elements, `sums` `rows`, `weights` what the shape says; `columns` is a positive multiple of 4 and at
+/// most `stride`, `rows` is positive.
 pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
     let full = matrix.rows / GROUP_ROWS;
     let mut first = 0;
@@ -51,30 +50,35 @@ pub(super) unsafe fn last_group(matrix: &Matrix<'_>, input: &[i16], first: usize
     let Matrix { rows, stride, .. } = *matrix;
     let full = rows / GROUP_ROWS;
     let Some(sums) = sums.get_mut(full * GROUP_ROWS..) else { return };
-    if sums.is_empty() {
-        return;
-    }
     let pairs = sums.len().div_ceil(2);
     let weights = matrix.weights.as_ptr().wrapping_add(full * (GROUP_ROWS / 2) * stride + pairs * first);
-    let mut group = [0; GROUP_ROWS];
-    // SAFETY: the last group has `pairs` words for each of the input's, of which there is a positive even number.
-    unsafe {
-        match pairs {
-            1 => one_pair(weights, input.as_ptr(), input.as_ptr_range().end, start, &mut group),
-            2 => two_pairs(weights, input.as_ptr(), input.as_ptr_range().end, start, &mut group),
-            _ => full_groups(weights, 1, stride, input, start, false, group.as_mut_ptr()),
+    let kernel = |to: *mut i32| {
+        let Range { start: input_start, end } = input.as_ptr_range();
+        // SAFETY: the last group has `pairs` words for each of the input's, of which there is a positive even number.
+        unsafe {
+            match pairs {
+                0 => {}
+                1 => one_pair(weights, input_start, end, start, to),
+                2 => two_pairs(weights, input_start, end, start, to),
+                _ => full_groups(weights, 1, stride, input, start, false, to),
+            }
         }
+    };
+    if first == 0 && sums.len() == 2 * pairs {
+        return kernel(sums.as_mut_ptr());
     }
-    for (sum, more) in sums.iter_mut().zip(group) {
-        *sum = if first == 0 { more } else { sum.wrapping_add(more) };
+    let mut group = [0; GROUP_ROWS];
+    kernel(group.as_mut_ptr());
+    for (sum, more) in sums.iter_mut().zip(&group) {
+        *sum = if first == 0 { *more } else { sum.wrapping_add(*more) };
     }
 }
 
 /// The sums of `count` groups of three pairs, stored or added.
 ///
 /// # Safety
-/// `count` groups `3 * stride` halfwords apart have three words at `weights` for each of the input's, of which there is a positive even
-/// number; at `sums` there is room.
+/// `count` groups `3 * stride` halfwords apart have three words at `weights` for each of the input's, of which there is a
+/// positive even number; at `sums` there is room.
 unsafe fn full_groups(weights: *const i16, count: usize, stride: usize, input: &[i16], start: i32, add: bool, sums: *mut i32) {
     let words = input.len() / 2;
     let skipped = words.wrapping_neg() % TURN; // of the first turn
@@ -180,9 +184,9 @@ unsafe extern "C" fn groups(weights: *const i16, job: &Job, sums: *mut i32) {
 /// The sums of a last group of two pairs: 22 cycles of a Cortex-M4 for 16 products.
 ///
 /// # Safety
-/// From `input` to `end` lies a positive multiple of 8 bytes, and twice as many lie at `weights`.
+/// From `input` to `end` lies a positive multiple of 8 bytes, and twice as many lie at `weights`; `sums` has room for four.
 #[unsafe(naked)]
-unsafe extern "C" fn two_pairs(weights: *const i16, input: *const i16, end: *const i16, start: i32, sums: &mut GroupSums) {
+unsafe extern "C" fn two_pairs(weights: *const i16, input: *const i16, end: *const i16, start: i32, sums: *mut i32) {
     core::arch::naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
@@ -225,9 +229,9 @@ unsafe extern "C" fn two_pairs(weights: *const i16, input: *const i16, end: *con
 /// The sums of a last group of one pair.
 ///
 /// # Safety
-/// From `input` to `end` lies a positive multiple of 8 bytes, and as many lie at `weights`.
+/// From `input` to `end` lies a positive multiple of 8 bytes, and as many lie at `weights`; `sums` has room for two.
 #[unsafe(naked)]
-unsafe extern "C" fn one_pair(weights: *const i16, input: *const i16, end: *const i16, start: i32, sums: &mut GroupSums) {
+unsafe extern "C" fn one_pair(weights: *const i16, input: *const i16, end: *const i16, start: i32, sums: *mut i32) {
     core::arch::naked_asm!(
         processor!(),
         "push {{r4-r7, lr}}",

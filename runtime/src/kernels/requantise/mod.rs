@@ -8,8 +8,8 @@ pub fn as_sums(output: &mut [f32]) -> &mut [i32] {
     bytemuck::cast_slice_mut(output)
 }
 
-/// `values[r] = sums[r] * (scales[r] * input_scale) + bias[r]`, where `values` holds the bits of the sums: [`requantise_portable`] or a
-/// fast twin, chosen at compile time.
+/// `values[r] = sums[r] * (scales[r] * input_scale) + bias[r]`, where `values` holds the bits of the sums:
+/// [`requantise_portable`] or a fast twin, chosen at compile time.
 ///
 /// *Shapes*: `scales`, `values` `[rows]`, `bias` `[rows]` or empty.
 #[inline(always)]

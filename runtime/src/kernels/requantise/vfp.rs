@@ -1,8 +1,8 @@
 //! The fast twin of requantisation for cores with a single-precision FPU.
 #![allow(unsafe_code)] // a naked function, called through pointers whose extents the safe wrapper checks
 
-/// Replaces `8 * eights` sums by `sum * (scale * input_scale)`: 51 cycles of a Cortex-M4 for eight. An FPU takes a result one instruction
-/// after the next, or later.
+/// Replaces `8 * eights` sums by `sum * (scale * input_scale)`: 51 cycles of a Cortex-M4 for eight. An FPU takes a result one
+/// instruction after the next, or later.
 ///
 /// # Safety
 /// `eights` is positive; `values` and `scales` are valid for `8 * eights` words.
