@@ -4,7 +4,7 @@
 
 use fathom::format::packing::{EXACT_COLUMNS, GROUP_ROWS, pack, packed_bytes, pairs_in_group, split};
 use fathom::format::quad_packing;
-use fathom::kernels::half_float::{self, LANES, row_lanes_portable};
+use fathom::kernels::half_float::{self, LANES};
 use fathom::kernels::int4;
 use fathom::kernels::int8::{self, sums_portable};
 use fathom::kernels::quantise::{quantise, quantise_portable};
@@ -220,17 +220,27 @@ proptest! {
     }
 
     #[test]
-    fn lanes_of_several_tokens_are_those_of_each(quads in 1..40usize, tokens in 1..5usize, seed in any::<u32>()) {
-        let columns = 4 * quads;
+    fn f16_products_of_several_tokens_are_those_of_each((rows, columns, tokens) in shapes(), seed in any::<u32>()) {
         let value = |i: usize| ((i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) as i32) as f32 * 1e-9;
-        let weights: Vec<u16> = (0..columns).map(|i| f16::from_f32(value(i + 7)).to_bits()).collect();
+        let weights: Vec<u16> = (0..rows * columns).map(|i| f16::from_f32(value(i + 7)).to_bits()).collect();
+        let bias: Vec<f32> = (0..rows).map(|i| value(i + 3)).collect();
+        let matrix = half_float::Matrix { rows, columns, weights: &weights, bias: &bias };
         let input: Vec<f32> = (0..tokens * columns).map(value).collect();
-        let mut together = vec![[0.0; LANES]; tokens];
-        row_lanes_portable(&weights, &input, columns, &mut together);
-        for (token, together) in together.iter().enumerate() {
-            let mut alone = [[0.0; LANES]];
-            row_lanes_portable(&weights, &input[token * columns..][..columns], columns, &mut alone);
-            prop_assert_eq!(together.map(f32::to_bits), alone[0].map(f32::to_bits));
+        let mut together = vec![f32::NAN; tokens * rows];
+        half_float::matmul(&matrix, &input, tokens, &mut together);
+        for (input, together) in input.chunks_exact(columns).zip(together.chunks_exact(rows)) {
+            let mut alone = vec![f32::NAN; rows];
+            half_float::matmul(&matrix, input, 1, &mut alone);
+            for (row, (alone, together)) in alone.iter().zip(together).enumerate() {
+                // The lanes, written out.
+                let mut lanes = [0f32; LANES];
+                for (column, x) in input.iter().enumerate() {
+                    lanes[column % LANES] += x * f16::from_bits(weights[row * columns + column]).to_f32();
+                }
+                let wanted = ((lanes[0] + lanes[2]) + (lanes[1] + lanes[3])) + bias[row];
+                prop_assert_eq!(alone.to_bits(), wanted.to_bits());
+                prop_assert_eq!(together.to_bits(), wanted.to_bits());
+            }
         }
     }
 

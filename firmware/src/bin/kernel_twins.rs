@@ -9,7 +9,7 @@ use cortex_m_semihosting::hprintln;
 use fathom::format::packing::GROUP_ROWS;
 use fathom::format::quad_packing;
 use fathom::kernels::TOKENS_PER_PASS;
-use fathom::kernels::half_float::{LANES, row_lanes, row_lanes_portable};
+use fathom::kernels::half_float::{self, products, products_portable};
 use fathom::kernels::int4;
 use fathom::kernels::int8::{Matrix, sums, sums_portable};
 use fathom::kernels::quantise::{quantise, quantise_portable};
@@ -159,12 +159,14 @@ fn quantisation_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> b
 #[inline(never)] // their arrays share one stack
 fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     const COLUMNS: usize = 256;
+    const ROWS: usize = 9;
     #[repr(align(4))]
-    struct Words([u16; COLUMNS]);
-    let mut weights = Words([0; COLUMNS]);
+    struct Words([u16; ROWS * COLUMNS]);
+    let mut weights = Words([0; ROWS * COLUMNS]);
     let mut input = [0f32; TOKENS * COLUMNS];
     let columns = 4 * (1 + random.below(COLUMNS / 4));
-    for w in &mut weights.0 {
+    let rows = 1 + random.below(ROWS);
+    for w in &mut weights.0[..rows * columns] {
         let bits = random.bits() as u16;
         // Finite halves of every size, subnormals among them; the exponent of infinity is cleared to a small one.
         *w = if bits & 0x7c00 == 0x7c00 { bits & 0x83ff } else { bits };
@@ -172,14 +174,13 @@ fn f16_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     for x in &mut input {
         *x = (random.bits() as i32 as f32) * if case.is_multiple_of(2) { 1e-9 } else { 1e-3 };
     }
-    let mut fast = [[case as f32; LANES]; TOKENS];
+    let matrix = half_float::Matrix { rows, columns, weights: &weights.0[..rows * columns], bias: &[] };
+    let mut fast = [case as f32; TOKENS * ROWS];
     let mut portable = fast;
-    let input = &input[..TOKENS * columns];
-    row_lanes(&weights.0[..columns], input, columns, &mut fast);
-    row_lanes_portable(&weights.0[..columns], input, columns, &mut portable);
-    portable.iter().flatten().for_each(|lane| digest.add(lane.to_bits()));
-    let bits = |lanes: &[f32; LANES]| lanes.map(f32::to_bits);
-    fast.iter().zip(&portable).all(|(fast, portable)| bits(fast) == bits(portable))
+    products(&matrix, &input[..TOKENS * columns], TOKENS, &mut fast);
+    products_portable(&matrix, &input[..TOKENS * columns], TOKENS, &mut portable);
+    portable[..TOKENS * rows].iter().for_each(|y| digest.add(y.to_bits()));
+    fast.map(f32::to_bits) == portable.map(f32::to_bits)
 }
 
 /// Products, sums and differences of floats of all classes. Nothing to compare with here: that targets with an FPU and without give one

@@ -1,16 +1,16 @@
 //! Matrix times tile with f16 weights and f32 arithmetic.
 
-use super::TOKENS_PER_PASS;
-
 /// Partial sums per row: element `c` is added to lane `c % LANES`.
-pub const LANES: usize = 8;
+pub const LANES: usize = 4;
+/// Rows that are multiplied at once: they share the loads of their input.
+pub(super) const ROWS_TOGETHER: usize = 4;
 
 /// An f16 matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'m> {
     /// Output rows.
     pub rows: usize,
-    /// Input columns, a multiple of 4.
+    /// Input columns, a positive multiple of 4.
     pub columns: usize,
     /// f16 bits, `[rows, columns]`, finite.
     pub weights: &'m [u16],
@@ -28,9 +28,8 @@ pub fn to_f32(half: u16) -> f32 {
 
 /// Folds the lanes in a fixed order.
 #[inline(always)]
-fn fold(lanes: [f32; LANES]) -> f32 {
-    let [a, b, c, d, e, f, g, h] = lanes;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
+fn fold([a, b, c, d]: [f32; LANES]) -> f32 {
+    (a + c) + (b + d)
 }
 
 /// `sum(f(x))` in lanes. *Range*: the length is a multiple of 4.
@@ -73,58 +72,65 @@ pub(crate) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
 ///
 /// *Shapes*: `input` `[tokens, columns]`, `output` `[tokens, rows]`.
 pub fn matmul(matrix: &Matrix<'_>, input: &[f32], tokens: usize, output: &mut [f32]) {
-    let Matrix { rows, columns, .. } = *matrix;
-    let mut lanes = [[0.0; LANES]; TOKENS_PER_PASS];
-    let mut first_token = 0;
-    while first_token < tokens {
-        let pass = (tokens - first_token).min(TOKENS_PER_PASS);
-        let input = &input[first_token * columns..][..pass * columns];
-        for (row, weights) in matrix.weights.chunks_exact(columns).enumerate().take(rows) {
-            lanes[..pass].fill([0.0; LANES]); // not all of them: most calls are for one token
-            row_lanes(weights, input, columns, &mut lanes[..pass]);
-            let bias = matrix.bias.get(row).copied();
-            for (token, lanes) in lanes[..pass].iter().enumerate() {
-                let sum = fold(*lanes);
-                output[(first_token + token) * rows + row] = if let Some(bias) = bias { sum + bias } else { sum };
-            }
+    products(matrix, input, tokens, output);
+    if !matrix.bias.is_empty() {
+        for output in output.chunks_exact_mut(matrix.rows).take(tokens) {
+            output.iter_mut().zip(matrix.bias).for_each(|(y, bias)| *y += bias);
         }
-        first_token += pass;
     }
 }
 
-/// The lane sums of one row for each token: [`row_lanes_portable`] or its fast twin, chosen at compile time.
+/// The products without the bias: [`products_portable`] or its fast twin, chosen at compile time.
 ///
-/// *Range*: as there, and `weights` word-aligned.
+/// *Shapes*: as those of [`matmul`].
 #[inline(always)]
-pub fn row_lanes(weights: &[u16], input: &[f32], stride: usize, lanes: &mut [[f32; LANES]]) {
+pub fn products(matrix: &Matrix<'_>, input: &[f32], tokens: usize, output: &mut [f32]) {
     #[cfg(all(vfp, not(feature = "portable")))]
-    super::vfp::row_lanes(weights, input, stride, lanes);
+    super::vfp::products(matrix, input, tokens, output);
     #[cfg(not(all(vfp, not(feature = "portable"))))]
-    row_lanes_portable(weights, input, stride, lanes);
+    products_portable(matrix, input, tokens, output);
 }
 
-/// Adds, for each token `t`, `input[t][c] * weights[c]` to `lanes[t][c % LANES]`, column by column.
+/// The definition of the f16 product: `input[t][c] * weight[r][c]` is added to lane `c % LANES` of `(t, r)`, column by column, and the
+/// lanes are folded.
 ///
-/// *Shapes*: `weights` `[columns]`, `input` `[tokens, stride]`, `lanes` `[tokens]`. *Range*: `columns` a multiple of 4.
-pub fn row_lanes_portable(weights: &[u16], input: &[f32], stride: usize, lanes: &mut [[f32; LANES]]) {
-    const CHUNK: usize = 64; // columns converted at once
-    let columns = weights.len();
-    let mut start = 0;
-    while start < columns {
-        let chunk = (columns - start).min(CHUNK);
-        let mut converted = [0.0; CHUNK];
-        for (to, half) in converted.iter_mut().zip(&weights[start..start + chunk]) {
-            *to = to_f32(*half);
-        }
-        for (token, lanes) in lanes.iter_mut().enumerate() {
-            let input = &input[token * stride + start..][..chunk];
-            for (input, converted) in input.chunks(LANES).zip(converted.chunks(LANES)) {
-                for ((lane, x), w) in lanes.iter_mut().zip(input).zip(converted) {
-                    *lane += x * w;
+/// *Shapes*: as those of [`matmul`].
+pub fn products_portable(matrix: &Matrix<'_>, input: &[f32], tokens: usize, output: &mut [f32]) {
+    const CHUNK: usize = 64; // columns that are converted at once, into whole vectors on the host,
+    const TOKENS: usize = 8; // for as many tokens
+    let Matrix { rows, columns, weights, .. } = *matrix;
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let (Some(input), Some(output)) = (input.get(..tokens * columns), output.get_mut(..tokens * rows)) else { return };
+    for (input, output) in input.chunks(TOKENS * columns).zip(output.chunks_mut(TOKENS * rows)) {
+        for (group, weights) in weights.chunks(ROWS_TOGETHER * columns).enumerate() {
+            let mut lanes = [[[0.0; LANES]; ROWS_TOGETHER]; TOKENS];
+            for start in (0..columns).step_by(CHUNK) {
+                let mut converted = [[0.0; CHUNK]; ROWS_TOGETHER];
+                for (converted, weights) in converted.iter_mut().zip(weights.chunks_exact(columns)) {
+                    for (to, half) in converted.iter_mut().zip(weights.iter().skip(start)) {
+                        *to = to_f32(*half);
+                    }
+                }
+                let [a, b, c, d] = converted.each_ref().map(|row| row.as_chunks::<LANES>().0);
+                for (lanes, input) in lanes.iter_mut().zip(input.chunks_exact(columns)) {
+                    let chunks = input.as_chunks::<LANES>().0.iter().skip(start / LANES);
+                    for ((((x, a), b), c), d) in chunks.zip(a).zip(b).zip(c).zip(d) {
+                        for (lanes, weights) in lanes.iter_mut().zip([a, b, c, d]) {
+                            for ((lane, x), w) in lanes.iter_mut().zip(x).zip(weights) {
+                                *lane += x * w;
+                            }
+                        }
+                    }
+                }
+            }
+            for (output, lanes) in output.chunks_exact_mut(rows).zip(lanes) {
+                for (y, lanes) in output.iter_mut().skip(group * ROWS_TOGETHER).zip(lanes) {
+                    *y = fold(lanes);
                 }
             }
         }
-        start += chunk;
     }
 }
 
