@@ -2,8 +2,9 @@
 
 use crate::blob::Blob;
 use crate::format::Mlp;
+use crate::kernels::vector::gate;
 use crate::linear::Linear;
-use crate::math::{gelu, silu};
+use crate::math::{SIGMOID, gelu};
 use crate::norm::Normalise;
 use crate::routing::Router;
 
@@ -45,12 +46,11 @@ pub(crate) fn activate(mlp: Mlp, hidden: &mut [f32], mlp_width: usize, tokens: u
         Mlp::SquaredRelu => hidden.iter_mut().take(tokens * mlp_width).for_each(|x| *x = if *x > 0.0 { *x * *x } else { 0.0 }),
         Mlp::SwiGlu => {
             for token in 0..tokens {
-                for column in 0..mlp_width {
-                    // Gate and up of this token lie at or behind the place that is written.
-                    let gate = hidden[token * 2 * mlp_width + column];
-                    let up = hidden[token * 2 * mlp_width + mlp_width + column];
-                    hidden[token * mlp_width + column] = silu(gate) * up;
-                }
+                let (packed, rows) = hidden.split_at_mut_checked(2 * token * mlp_width).unwrap_or_default();
+                let (gates, factors) = rows.split_at_mut_checked(mlp_width).unwrap_or_default();
+                gate(&SIGMOID, gates, factors);
+                // From the second token on its place lies before its row.
+                packed.iter_mut().skip(token * mlp_width).zip(gates.iter()).for_each(|(to, from)| *to = *from);
             }
         }
     }

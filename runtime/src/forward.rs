@@ -4,12 +4,13 @@
 //! arithmetic is per token, and keys and values enter the cache in the order of positions: the length of a tile changes no bit.
 
 use crate::arena::TokenState;
-use crate::attention::{self, Heads, rotate};
+use crate::attention::{self, Heads};
 use crate::block::{Block, activate};
 use crate::format::record::Region;
 use crate::format::{Element, Position, Shape};
 use crate::kernels::half_float::to_f32;
 use crate::kernels::quantise::quantise;
+use crate::kernels::vector::{add, rotate};
 use crate::linear::Rows;
 use crate::math::sigmoid;
 use crate::probe::Probe;
@@ -244,7 +245,7 @@ fn add_branch(shape: &Shape, residual: &mut [f32], branch: &[f32], rows: &[u32],
             let scale = 1.0 - sigmoid(*z);
             residual.iter_mut().zip(branch).for_each(|(h, y)| *h += scale * y);
         } else {
-            residual.iter_mut().zip(branch).for_each(|(h, y)| *h += y);
+            add(residual, branch);
         }
     }
 }

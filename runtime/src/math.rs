@@ -39,61 +39,60 @@ pub(crate) static EXP_NODES: [i32; 129] = {
     nodes
 };
 
-/// A curve from 0 to 1 with `f(-x) = 1 - f(x)`: straight lines between 257 nodes on each side.
+/// A curve that grows from 0 to 1: straight lines between nodes at equal distances.
 #[derive(Debug)]
 pub struct Curve {
-    /// `f(x) - 1/2` at the two ends of each step, in units of 2^-16, the nearer to 0 in the low half.
-    pub(crate) steps: [u32; CURVE_STEPS],
-    /// 2^14 times the steps for each unit of the argument.
+    /// `f(x) - 1/2` in units of 2^-16, from one end to the other.
+    pub(crate) nodes: [i16; 2 * CURVE_STEPS + 1],
+    /// 2^14 times the steps in each unit of the argument.
     pub(crate) scale: f32,
 }
 
-const CURVE_STEPS: usize = 256;
+/// Steps of a curve on each side of 0.
+pub(crate) const CURVE_STEPS: usize = 256;
 /// Bits of the place in a step.
 const PLACE_BITS: u32 = 14;
 
 impl Curve {
-    /// The curve at `x`, from its end on the value there. Integers, but for one product before and one conversion behind.
+    /// The curve at `x`, beyond its ends about the value there. Integers, but for one product before and one conversion behind.
     #[inline(always)]
     pub fn at(&self, x: f32) -> f32 {
+        const STEPS: i32 = CURVE_STEPS as i32;
         let place = (x * self.scale) as i32;
-        let sign = place >> 31;
-        let place = (place ^ sign).min((CURVE_STEPS << PLACE_BITS) as i32 - 1) as u32;
-        let step = self.steps[(place >> PLACE_BITS) as usize % CURVE_STEPS];
+        let step = ((place >> PLACE_BITS).clamp(-STEPS, STEPS - 1) + STEPS) as usize;
         let place = place & ((1 << PLACE_BITS) - 1);
-        let half = (step & 0xffff) * ((1 << PLACE_BITS) - place) + (step >> 16) * place; // in units of 2^-30
-        ((1 << 29) + (half as i32 ^ sign)) as f32 * (1.0 / 1_073_741_824.0)
+        let (node, next) = (i32::from(self.nodes[step]), i32::from(self.nodes[step + 1]));
+        let steps = (1 << 29) + node * ((1 << PLACE_BITS) - place) + next * place; // of 2^-30
+        steps as f32 * (1.0 / 1_073_741_824.0)
     }
 
-    /// The curve `1 / (1 + e^-exponent(x))` of an odd, growing `exponent` over `-end..=end`.
+    /// `1 / (1 + e^-(linear x + cubic x^3))` over `-end..=end`.
     ///
-    /// Each node lies off the curve by half of what a chord errs in its middle, so that the error there is as large as at the nodes.
-    const fn logistic(end: f64, cubic: f64, linear: f64) -> Self {
-        const fn node(x: f64, cubic: f64, linear: f64) -> f64 {
+    /// Each node lies off the curve by half of what a chord errs in its middle, so that the error is as large there as at the nodes.
+    const fn logistic(end: f64, linear: f64, cubic: f64) -> Self {
+        const fn value(x: f64, linear: f64, cubic: f64) -> f64 {
             1.0 / (1.0 + wide_exp(-(linear * x + cubic * x * x * x))) - 0.5
         }
-        let width = end / CURVE_STEPS as f64;
-        let mut steps = [0; CURVE_STEPS];
-        let mut low = 0;
+        let step = end / CURVE_STEPS as f64;
+        let mut nodes = [0; 2 * CURVE_STEPS + 1];
         let mut i = 0;
-        while i < CURVE_STEPS {
-            let x = (i + 1) as f64 * width;
-            let (before, at, behind) = (node(x - width, cubic, linear), node(x, cubic, linear), node(x + width, cubic, linear));
-            let shifted = to_nearest((at - (before - 2.0 * at + behind) / 16.0) * 65_536.0) as u32;
-            let high = if shifted > 32_767 { 32_767 } else { shifted }; // a signed halfword on cores that multiply those
-            steps[i] = high << 16 | low;
-            low = high;
+        while i <= 2 * CURVE_STEPS {
+            let x = (i as f64 - CURVE_STEPS as f64) * step;
+            let at = value(x, linear, cubic);
+            let bend = value(x - step, linear, cubic) - 2.0 * at + value(x + step, linear, cubic);
+            let node = to_nearest((at - bend / 16.0) * 65_536.0);
+            nodes[i] = if node > 32_767 { 32_767 } else { node as i16 };
             i += 1;
         }
-        Self { steps, scale: (((CURVE_STEPS as u32) << PLACE_BITS) as f64 / end) as f32 }
+        Self { nodes, scale: (((CURVE_STEPS as u32) << PLACE_BITS) as f64 / end) as f32 }
     }
 }
 
 /// `1 / (1 + e^-x)`. *Error*: absolute, at most 2e-5. Monotone.
-pub static SIGMOID: Curve = Curve::logistic(11.0, 0.0, 1.0);
+pub static SIGMOID: Curve = Curve::logistic(11.0, 1.0, 0.0);
 
 /// `gelu(x) / x`, tanh approximation: `(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`. *Error*: absolute, at most 2e-5. Monotone.
-pub static GELU: Curve = Curve::logistic(4.25, TWICE_SQRT_2_OVER_PI * 0.044715, TWICE_SQRT_2_OVER_PI);
+pub static GELU: Curve = Curve::logistic(4.25, TWICE_SQRT_2_OVER_PI, TWICE_SQRT_2_OVER_PI * 0.044715);
 const TWICE_SQRT_2_OVER_PI: f64 = 1.595_769_121_605_731;
 
 /// `1 / (1 + e^-x)`, see [`SIGMOID`].
@@ -208,16 +207,14 @@ mod tests {
     #[test]
     fn curves_meet_their_nodes_at_every_border() {
         for (curve, end) in [(&SIGMOID, 11.0f32), (&GELU, 4.25)] {
-            for border in 1..CURVE_STEPS {
-                let x = border as f32 * (end / CURVE_STEPS as f32);
-                let step = curve.steps[border];
-                assert_eq!(step & 0xffff, curve.steps[border - 1] >> 16, "the steps join");
-                let node = 0.5 + (step & 0xffff) as f32 / 65_536.0;
-                let slope = (step >> 16).abs_diff(step & 0xffff) as f32 / 65_536.0;
-                // One place of the step to either side: rounding of x and of its product.
-                assert!((curve.at(x) - node).abs() <= 1e-7 + slope / 4096.0, "{x}");
-                assert!((curve.at(-x) - (1.0 - node)).abs() <= 1e-7 + slope / 4096.0, "-{x}");
+            for (border, nodes) in curve.nodes.windows(3).enumerate() {
+                let x = (border as f32 + 1.0 - CURVE_STEPS as f32) * (end / CURVE_STEPS as f32);
+                let node = 0.5 + f32::from(nodes[1]) / 65_536.0;
+                // A few places of the step to either side: rounding of x and of its product.
+                let near = 1e-7 + f32::from(nodes[2] - nodes[0]) / 65_536.0 / 1024.0;
+                assert!((curve.at(x) - node).abs() <= near, "{x}: {} {node}", curve.at(x));
             }
+            assert!(curve.nodes.is_sorted());
         }
     }
 

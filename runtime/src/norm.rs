@@ -4,6 +4,7 @@ use crate::NORM_EPSILON;
 use crate::blob::Blob;
 use crate::format::{Norm, NormLayout};
 use crate::kernels::half_float::sum_lanes;
+use crate::kernels::vector::{sum_of_squares, weigh};
 use crate::math::inverse_sqrt;
 
 /// A normalisation's parameters, in place.
@@ -22,14 +23,17 @@ impl<'m> Normalise<'m> {
     /// `input` and `output` are `[width]`.
     pub fn apply(&self, input: &[f32], output: &mut [f32]) {
         let per_element = 1.0 / input.len() as f32;
-        let mean = match self.kind {
-            Norm::LayerNorm => sum_lanes(input, |x| x) * per_element,
-            Norm::RmsNorm => 0.0,
-        };
-        let variance = sum_lanes(input, |x| (x - mean) * (x - mean)) * per_element;
-        let scale = inverse_sqrt(variance + NORM_EPSILON);
-        for ((y, x), weight) in output.iter_mut().zip(input).zip(self.weight) {
-            *y = (x - mean) * scale * weight;
+        match self.kind {
+            Norm::RmsNorm => {
+                let scale = inverse_sqrt(sum_of_squares(input) * per_element + NORM_EPSILON);
+                weigh(input, scale, self.weight, output);
+            }
+            Norm::LayerNorm => {
+                let mean = sum_lanes(input) * per_element;
+                output.iter_mut().zip(input).for_each(|(y, x)| *y = x - mean);
+                let scale = inverse_sqrt(sum_of_squares(output) * per_element + NORM_EPSILON);
+                output.iter_mut().zip(self.weight).for_each(|(y, weight)| *y = *y * scale * weight);
+            }
         }
         for (y, bias) in output.iter_mut().zip(self.bias) {
             *y += bias;

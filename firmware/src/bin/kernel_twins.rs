@@ -14,6 +14,8 @@ use fathom::kernels::int4;
 use fathom::kernels::int8::{Matrix, sums, sums_portable};
 use fathom::kernels::quantise::{quantise, quantise_portable};
 use fathom::kernels::requantise::{as_sums, requantise, requantise_portable};
+use fathom::kernels::vector;
+use fathom::math::{GELU, SIGMOID};
 use fathom_firmware::board::{self, Exit};
 
 /// Cases of each kernel.
@@ -208,6 +210,56 @@ fn add_floats(random: &mut Random, digest: &mut Digest) {
     }
 }
 
+/// Every operation on vectors, on lengths with and without a rest, at any alignment.
+fn vectors_agree(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
+    const LENGTH: usize = 64;
+    let length = 4 * random.below(LENGTH / 4 + 1);
+    let offset = random.below(4);
+    // Up to 16 and so beyond the ends of a curve, or up to 0.002.
+    let size = if case.is_multiple_of(3) { 1e-12 } else { 8e-9 };
+    let mut value = || random.bits() as i32 as f32 * size;
+    let mut vectors = [[0f32; LENGTH + 3]; 3];
+    vectors.iter_mut().flatten().for_each(|x| *x = value());
+    let [x, y, z] = &mut vectors;
+    let (x, y, z) = (&mut x[offset..][..length], &mut y[..length], &mut z[offset..][..length]);
+    let scale = y.first().copied().unwrap_or(1.0);
+    let mut same = true;
+    let mut agree = |digest: &mut Digest, fast: &[f32], portable: &[f32]| {
+        portable.iter().for_each(|x| digest.add(x.to_bits()));
+        same &= fast.iter().zip(portable).all(|(a, b)| a.to_bits() == b.to_bits());
+    };
+
+    agree(digest, &[vector::sum_of_squares(x)], &[vector::sum_of_squares_portable(x)]);
+    agree(digest, &[vector::largest_magnitude(x)], &[vector::largest_magnitude_portable(x)]);
+    let mut portable = [0f32; LENGTH];
+    let portable = &mut portable[..length];
+    vector::weigh(x, scale, y, z);
+    vector::weigh_portable(x, scale, y, portable);
+    agree(digest, z, portable);
+    portable.copy_from_slice(z);
+    vector::add(z, x);
+    vector::add_portable(portable, x);
+    agree(digest, z, portable);
+    for curve in [&SIGMOID, &GELU] {
+        z.copy_from_slice(x);
+        portable.copy_from_slice(x);
+        vector::gate(curve, z, y);
+        vector::gate_portable(curve, portable, y);
+        agree(digest, z, portable);
+    }
+    portable.copy_from_slice(z);
+    let turns = if length == 0 { 0 } else { length / (1 + case as usize % 2) / 4 * 4 };
+    vector::rotate(z, &y[..turns]);
+    vector::rotate_portable(portable, &y[..turns]);
+    agree(digest, z, portable);
+
+    let (mut fast, mut portable) = ([0i16; LENGTH + 3], [0i16; LENGTH + 3]);
+    vector::round_products(x, 1.0 / size / 2e6, &mut fast[offset..][..length]);
+    vector::round_products_portable(x, 1.0 / size / 2e6, &mut portable[offset..][..length]);
+    portable.iter().for_each(|q| digest.add(*q as u32));
+    same && fast == portable
+}
+
 #[entry]
 fn main() -> ! {
     let mut random = Random(1);
@@ -220,6 +272,7 @@ fn main() -> ! {
         differences += u32::from(!quantisation_agrees(&mut random, case, &mut digest));
         differences += u32::from(!f16_agrees(&mut random, case, &mut digest));
         add_floats(&mut random, &mut digest);
+        differences += u32::from(!vectors_agree(&mut random, case, &mut digest));
     }
     hprintln!("kernel twins: {} cases, {} differences, digest {:08x}", 5 * CASES, differences, digest.0);
     board::exit(if differences == 0 { Exit::Success } else { Exit::Failed })

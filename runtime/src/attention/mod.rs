@@ -4,10 +4,8 @@
 
 pub mod half_float;
 pub mod int8;
-mod rotary;
 mod softmax;
 
-pub(crate) use rotary::rotate;
 pub use softmax::{MOST_WEIGHT, MOST_WEIGHTS};
 
 use crate::format::Shape;

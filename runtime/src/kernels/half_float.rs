@@ -28,18 +28,16 @@ pub fn to_f32(half: u16) -> f32 {
 
 /// Folds the lanes in a fixed order.
 #[inline(always)]
-fn fold([a, b, c, d]: [f32; LANES]) -> f32 {
+pub(super) fn fold([a, b, c, d]: [f32; LANES]) -> f32 {
     (a + c) + (b + d)
 }
 
-/// `sum(f(x))` in lanes. *Range*: the length is a multiple of 4.
+/// The sum in lanes. *Range*: the length is a multiple of 4.
 #[inline(always)]
-pub(crate) fn sum_lanes(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub(crate) fn sum_lanes(values: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
-    for chunk in values.chunks(LANES) {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += f(*value);
-        }
+    for chunk in values.as_chunks::<LANES>().0 {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
     }
     fold(lanes)
 }

@@ -4,9 +4,10 @@
 //! * [`int8`]: matrix times tile, row-pair packed int8 weights: exact sums, which [`requantise`] turns into f32;
 //! * `int4`: the same with row-quad packed int4 weights (feature `int4`), with `dsp4` and `scalar4` as fast twins;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
-//! * `dsp`, and `scalar` over `thumb1` or `thumb2`: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: that
-//!   of f16, for cores with an FPU; [`soft`]: that of requantisation for cores without, where `float1` or `float2` multiplies and adds. The
-//!   target triple chooses (see `build.rs`), unless feature `portable` is set.
+//! * [`vector`]: norm, residual, activation, rotation;
+//! * `dsp`, and `scalar` over `thumb1` or `thumb2`: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: those
+//!   of f16 and of vectors, for cores with an FPU; [`soft`]: that of requantisation for cores without, where `float1` or `float2`
+//!   multiplies and adds. The target triple chooses (see `build.rs`), unless feature `portable` is set.
 
 #[cfg(dsp)]
 pub mod dsp;
@@ -35,6 +36,7 @@ mod swar;
 mod thumb1;
 #[cfg(all(scalar, not(armv6m)))]
 mod thumb2;
+pub mod vector;
 #[cfg(vfp)]
 pub mod vfp;
 

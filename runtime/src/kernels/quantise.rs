@@ -1,6 +1,6 @@
 //! Symmetric quantisation of activations.
 
-use crate::math::round;
+use super::vector::{largest_magnitude, largest_magnitude_portable, round_products, round_products_portable};
 
 /// Below this the reciprocal of the largest magnitude overflows; such a token is all zeros for any purpose.
 pub(super) const SMALLEST: f32 = 1e-30;
@@ -14,26 +14,23 @@ pub fn quantise(values: &[f32], quantised: &mut [i16]) -> f32 {
     #[cfg(all(soft, not(feature = "portable")))]
     return super::soft::quantise(values, quantised);
     #[cfg(not(all(soft, not(feature = "portable"))))]
-    quantise_portable(values, quantised)
+    by_largest(largest_magnitude(values), quantised, |factor, quantised| round_products(values, factor, quantised))
 }
 
 /// The definition of [`quantise`].
 pub fn quantise_portable(values: &[f32], quantised: &mut [i16]) -> f32 {
-    let mut largest = 0.0f32;
-    for value in values {
-        let magnitude = f32::from_bits(value.to_bits() & 0x7fff_ffff);
-        if magnitude > largest {
-            largest = magnitude;
-        }
-    }
+    let largest = largest_magnitude_portable(values);
+    by_largest(largest, quantised, |factor, quantised| round_products_portable(values, factor, quantised))
+}
+
+/// Rounds the products with a factor that makes `largest` 127; returns the scale.
+#[inline(always)]
+fn by_largest(largest: f32, quantised: &mut [i16], round: impl FnOnce(f32, &mut [i16])) -> f32 {
     if largest < SMALLEST {
         quantised.fill(0);
         return 0.0;
     }
-    let inverse = 127.0 / largest;
-    for (to, value) in quantised.iter_mut().zip(values) {
-        *to = round(value * inverse) as i16;
-    }
+    round(127.0 / largest, quantised);
     largest * (1.0 / 127.0)
 }
 

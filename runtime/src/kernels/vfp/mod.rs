@@ -4,7 +4,25 @@
 //! would wait on a Cortex-M4, and loads stand in groups (Arm 100166, table 7-1 and section 3.3.1).
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
+#[cfg(dsp)]
+pub mod vector;
+
 use super::half_float::{Matrix, ROWS_TOGETHER, products_portable};
+
+/// A naked function is assembled apart from the target's features; those of Armv8-M would not have the DSP extension in any case.
+#[cfg(armv8m)]
+macro_rules! processor {
+    () => {
+        ".cpu cortex-m33\n.fpu fpv5-sp-d16"
+    };
+}
+#[cfg(not(armv8m))]
+macro_rules! processor {
+    () => {
+        ".fpu fpv4-sp-d16"
+    };
+}
+use processor;
 
 /// Adds four products of a row to its lanes: weights in two words, activations in four registers; s12 to s15 are free.
 macro_rules! four_products {
@@ -81,7 +99,7 @@ macro_rules! four_columns {
 #[unsafe(naked)]
 unsafe extern "C" fn matrix_vector(weights: *const u16, input: *const f32, columns: usize, rows: usize, output: *mut f32) {
     core::arch::naked_asm!(
-        ".fpu fpv4-sp-d16", // a naked function is assembled apart from the target's features
+        processor!(),
         "push {{r4-r10, lr}}",
         "vpush {{s16-s31}}",
         "ldr r7, [sp, #96]", // output
