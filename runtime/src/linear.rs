@@ -58,17 +58,17 @@ impl<'m> Linear<'m> {
         match self {
             Self::Int8(matrix) => {
                 let scale = matrix.scales.get(row).copied().unwrap_or_default();
-                for (column, value) in output.iter_mut().enumerate() {
-                    let weight = packing::weight(matrix.weights, matrix.rows, matrix.columns, row, column);
-                    *value = f32::from(weight) * scale;
+                let weights = packing::row(matrix.weights, matrix.rows, matrix.columns, row);
+                for (values, weights) in output.as_chunks_mut::<2>().0.iter_mut().zip(weights) {
+                    *values = weights.map(|weight| f32::from(weight) * scale);
                 }
             }
             // The embedding is never int4.
             #[cfg(feature = "int4")]
             Self::Int4(_) => output.fill(0.0),
             Self::F16(matrix) => {
-                let start = row * matrix.columns;
-                for (value, half) in output.iter_mut().zip(&matrix.weights[start..]) {
+                let halves = matrix.weights.get(row * matrix.columns..).unwrap_or_default();
+                for (value, half) in output.iter_mut().zip(halves) {
                     *value = half_float::to_f32(*half);
                 }
             }

@@ -2,7 +2,7 @@
 
 use crate::blob::Blob;
 use crate::format::{Cache, Policy, RouterLayout, Shape};
-use crate::kernels::half_float::dot;
+use crate::kernels::vector::rectified_dot;
 use crate::linear::{Linear, Rows};
 
 /// A router's parameters, in place.
@@ -23,9 +23,8 @@ impl<'m> Router<'m> {
     pub fn halting(&self, input: Rows<'_>, work: &mut [f32], z: &mut [f32]) {
         let width = self.output.len();
         self.hidden.apply(input, work);
-        for (z, hidden) in z.iter_mut().zip(work.chunks_exact_mut(width)).take(input.tokens) {
-            hidden.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { 0.0 });
-            *z = dot(hidden, self.output) + self.bias;
+        for (z, hidden) in z.iter_mut().zip(work.chunks_exact(width.max(1))).take(input.tokens) {
+            *z = rectified_dot(hidden, self.output) + self.bias;
         }
     }
 }

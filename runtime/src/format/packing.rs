@@ -64,6 +64,15 @@ pub fn weight(packed: &[i16], rows: usize, columns: usize, row: usize, column: u
     if row.is_multiple_of(2) { a } else { b }
 }
 
+/// The weights of `row` of a packed matrix, two columns at a time.
+pub fn row(packed: &[i16], rows: usize, columns: usize, row: usize) -> impl Iterator<Item = [i16; 2]> {
+    let pairs = pairs_in_group(rows, row / GROUP_ROWS);
+    let words = packed.get(halfword(rows, columns, row, 0)..).unwrap_or_default().chunks(2 * pairs.max(1));
+    let upper = row.is_multiple_of(2);
+    let select = move |(a, b)| if upper { a } else { b };
+    words.take(columns / 2).filter_map(move |word| word.first_chunk::<2>().map(|word| word.map(|h| select(split(h)))))
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -79,6 +88,9 @@ mod tests {
                 let mut packed = std::vec![0i16; packed_bytes(rows, columns) / 2];
                 pack(&matrix, rows, columns, &mut packed);
                 for row in 0..rows {
+                    let two_by_two: Vec<i16> = super::row(&packed, rows, columns, row).flatten().collect();
+                    let wanted: Vec<i16> = matrix[row * columns..][..columns].iter().map(|w| i16::from(*w)).collect();
+                    assert_eq!(two_by_two, wanted);
                     for column in 0..columns {
                         assert_eq!(weight(&packed, rows, columns, row, column), i16::from(matrix[row * columns + column]));
                     }

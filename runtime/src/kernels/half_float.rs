@@ -42,18 +42,6 @@ pub(crate) fn sum_lanes(values: &[f32]) -> f32 {
     fold(lanes)
 }
 
-/// `sum(a b)` in lanes, both `[n]`.
-#[inline(always)]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0; LANES];
-    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += a * b;
-        }
-    }
-    fold(lanes)
-}
-
 /// `sum(a b)` in lanes with `b` in f16, both `[n]`.
 #[inline(always)]
 pub(crate) fn dot_half(a: &[f32], b: &[u16]) -> f32 {

@@ -25,6 +25,8 @@ macro_rules! operations {
 operations! {
     /// The sum of squares: element `i` goes to lane `i % 4`, and the lanes are folded. *Range*: the length is a multiple of 4.
     sum_of_squares = sum_of_squares_portable(values: &[f32]) -> f32;
+    /// The sum of `max(values, 0) * weights` in the same lanes. *Range*: finite values.
+    rectified_dot = rectified_dot_portable(values: &[f32], weights: &[f32]) -> f32;
     /// `output = (input * scale) * weights`.
     weigh = weigh_portable(input: &[f32], scale: f32, weights: &[f32], output: &mut [f32]);
     /// `values += addend`.
@@ -51,6 +53,22 @@ pub fn sum_of_squares_portable(values: &[f32]) -> f32 {
 pub(super) fn add_squares(mut lanes: [f32; LANES], values: &[f32]) -> [f32; LANES] {
     for chunk in values.as_chunks::<LANES>().0 {
         lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += x * x);
+    }
+    lanes
+}
+
+/// The definition of [`rectified_dot`].
+pub fn rectified_dot_portable(values: &[f32], weights: &[f32]) -> f32 {
+    fold(add_rectified([0.0; LANES], values, weights))
+}
+
+/// Adds the products of positive values to the lanes.
+#[inline(always)]
+pub(super) fn add_rectified(mut lanes: [f32; LANES], values: &[f32], weights: &[f32]) -> [f32; LANES] {
+    for (values, weights) in values.chunks(LANES).zip(weights.chunks(LANES)) {
+        for ((lane, x), weight) in lanes.iter_mut().zip(values).zip(weights) {
+            *lane += if *x > 0.0 { x * weight } else { 0.0 * weight };
+        }
     }
     lanes
 }
@@ -105,6 +123,11 @@ mod tests {
         let values = [1e8, 1.0, 2.0, 3.0, 1.0, 1.0, 1.0, 1.0];
         assert_eq!(sum_of_squares(&values), ((1e16 + 1.0) + 5.0) + (2.0 + 10.0));
         assert_eq!(sum_of_squares(&[]), 0.0);
+    }
+
+    #[test]
+    fn only_positive_values_enter_a_rectified_product() {
+        assert_eq!(rectified_dot(&[1.0, -7.0, 3.0, -0.0, 2.0], &[2.0, 3.0, -4.0, 5.0, 0.5]), 2.0 + 1.0 - 12.0);
     }
 
     #[test]
