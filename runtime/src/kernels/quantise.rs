@@ -1,6 +1,6 @@
 //! Symmetric quantisation of activations.
 
-use super::vector::{largest_magnitude, largest_magnitude_portable, round_products, round_products_portable};
+use super::vector;
 
 /// Below this the reciprocal of the largest magnitude overflows; such a token is all zeros for any purpose.
 pub(super) const SMALLEST: f32 = 1e-30;
@@ -14,13 +14,13 @@ pub fn quantise(values: &[f32], quantised: &mut [i16]) -> f32 {
     #[cfg(all(soft, not(feature = "portable")))]
     return super::soft::quantise(values, quantised);
     #[cfg(not(all(soft, not(feature = "portable"))))]
-    by_largest(largest_magnitude(values), quantised, |factor, quantised| round_products(values, factor, quantised))
+    by_largest(vector::largest_magnitude(values), quantised, |factor, to| vector::round_products(values, factor, to))
 }
 
 /// The definition of [`quantise`].
 pub fn quantise_portable(values: &[f32], quantised: &mut [i16]) -> f32 {
-    let largest = largest_magnitude_portable(values);
-    by_largest(largest, quantised, |factor, quantised| round_products_portable(values, factor, quantised))
+    let largest = vector::largest_magnitude_portable(values);
+    by_largest(largest, quantised, |factor, to| vector::round_products_portable(values, factor, to))
 }
 
 /// Rounds the products with a factor that makes `largest` 127; returns the scale.
