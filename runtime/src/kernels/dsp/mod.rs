@@ -35,12 +35,24 @@ pub(super) use processor;
 pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
     let Matrix { rows, columns, stride, weights, .. } = *matrix;
     let Some(last_group) = rows.checked_sub(1).map(|row| row / GROUP_ROWS) else { return };
-    let halfwords = last_group * (GROUP_ROWS / 2) * stride + pairs_in_group(rows, last_group) * columns;
-    let fits = weights.len() >= halfwords && input.len() >= tokens * columns && sums.len() >= tokens * rows;
-    if columns == 0 || columns % 4 != 0 || stride < columns || !fits {
-        return debug_assert!(false, "the slices do not have the matrix's shape");
+    let before = (last_group * (GROUP_ROWS / 2)).saturating_mul(stride);
+    let has_weights = weights.len().checked_sub(before).is_some_and(|left| left >= pairs_in_group(rows, last_group) * columns);
+    if columns == 0 || columns % 4 != 0 || stride < columns || !has_weights {
+        return debug_assert!(false, "the weights do not have the matrix's shape");
     }
-    let (mut input, mut sums, mut tokens) = (input, sums, tokens);
+    if tokens > 1 {
+        return several(matrix, input, tokens, sums);
+    }
+    if let (1, Some(input), Some(sums)) = (tokens, input.get(..columns), sums.get_mut(..rows)) {
+        // SAFETY: the checks above are what it asks for.
+        unsafe { vector::sums(matrix, input, sums) }
+    }
+}
+
+/// The sums of several tokens; the matrix is as [`sums`] wants it.
+#[inline(never)] // one token is the common case
+fn several(matrix: &Matrix<'_>, mut input: &[i16], mut tokens: usize, mut sums: &mut [i32]) {
+    let Matrix { rows, columns, .. } = *matrix;
     while tokens > 0 {
         let now = if tokens >= tile::TOKENS { tile::TOKENS } else { 1 };
         let (Some((these, other_input)), Some((to, other_sums))) =
@@ -48,7 +60,7 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
         else {
             return;
         };
-        // SAFETY: the checks above are what both ask for.
+        // SAFETY: the slices are checked here, the rest by the caller, the only one.
         unsafe { if now == 1 { vector::sums(matrix, these, to) } else { tile::sums(matrix, these, to) } }
         (input, sums, tokens) = (other_input, other_sums, tokens - now);
     }
