@@ -49,11 +49,43 @@ fn a_text_becomes_a_blob_step_by_step() {
         evaluates(blob, &corpus, engine);
     }
     evaluates(&checkpoint, &corpus, "float");
+    becomes_int4(&scene, &checkpoint, &corpus);
 
     // What was calibrated for other weights is gone when training starts over, and starting over gives the same weights.
     succeed(&mut exporter(&[&train[..], &["--force"]].concat()));
     assert_eq!(names(&checkpoint), ["config.json", "metrics.jsonl", "model.safetensors"]);
     assert!(std::fs::read(scene.path("checkpoint/model.safetensors")).unwrap() == tensors);
+}
+
+/// Rounded by the row, on a text, or fine-tuned: each says which, and the same integers come out twice.
+fn becomes_int4(scene: &Scene, checkpoint: &str, corpus: &str) {
+    let blob = scene.path("int4.fathom");
+    let export = |checkpoint: &str, more: &[&str], rounding: &str| {
+        let said = succeed(&mut exporter(&[&["export", checkpoint, "--dtype", "int4", "--out", &blob], more].concat()));
+        let written = std::fs::read(&blob).unwrap();
+        assert_eq!(said, format!("{blob}: {} bytes, int4 {rounding}\n", written.len()));
+        evaluates(&blob, corpus, "int4 blob");
+        written
+    };
+    let rows = export(checkpoint, &[], "rounded row by row: --calibration-text loses less");
+    let on_text = export(checkpoint, &["--calibration-text", corpus], "rounded on the calibration text");
+    assert!(rows.len() == on_text.len() && rows != on_text);
+    assert!(export(checkpoint, &["--calibration-text", corpus], "rounded on the calibration text") == on_text);
+
+    let tuned = scene.path("tuned");
+    let recipe = std::fs::read_to_string(RECIPE).unwrap();
+    let stages = "[[stage]]\nkind = \"quantise\"\nbits = 4\ntokens = 512\nbatch = 4\nlearning_rate = 1e-3\nimitation = 0.5\n\
+                  [[stage]]\nkind = \"routers\"\ntokens = 256\nbatch = 4\nlearning_rate = 1e-3\n";
+    let recipe = scene.write("int4.toml", (recipe.split("[[stage]]").next().unwrap().to_owned() + stages).as_bytes());
+    let train = ["train", &recipe, "--from", checkpoint, "--corpus", corpus, "--out", &tuned];
+    assert_eq!(succeed(&mut exporter(&train)), "");
+    let again = ["train", &recipe, "--from", &tuned, "--corpus", corpus, "--out", &tuned, "--force"];
+    refuse(&mut exporter(&again), scene.folder(), &["--from and --out are the same folder"]);
+    let calibrate = ["calibrate", &tuned, "--corpus", corpus, "--dtype", "int4", "--targets", "0,0.2", "--default", "0.2"];
+    assert!(succeed(&mut exporter(&calibrate)).starts_with("int4 as trained\ntarget"));
+    export(&tuned, &[], "as trained");
+    let refused = ["export", checkpoint, "--calibration-text", corpus, "--out", &blob];
+    refuse(&mut exporter(&refused), scene.folder(), &["--calibration-text is for --dtype int4"]);
 }
 
 fn inspects(blob: &str, dtype: &str, bytes: usize) {
