@@ -1,20 +1,21 @@
 //! The passage of one tile of tokens through the blocks.
 //!
 //! In each block the rows of the tile that run it are gathered into a dense tile, so that an inactive token costs no arithmetic. All
-//! arithmetic is per token, and keys and values enter the cache in the order of positions: the length of a tile changes no bit.
+//! arithmetic is per token, and a token's keys and values enter the cache before it attends and after those before it did: the length of a
+//! tile changes no bit.
 
 use crate::arena::TokenState;
-use crate::attention::{self, Heads};
+use crate::attention::{Heads, half_float, int8};
 use crate::block::{Block, activate};
 use crate::format::record::Region;
-use crate::format::{Element, Position, Shape};
+use crate::format::{Policy, Position, Shape};
 use crate::kernels::half_float::to_f32;
 use crate::kernels::quantise::quantise;
 use crate::kernels::vector::{add, rotate};
 use crate::linear::Rows;
 use crate::math::sigmoid;
 use crate::probe::Probe;
-use crate::routing::{is_asked, is_cached};
+use crate::routing::{Router, is_asked, is_cached};
 use crate::session::Session;
 
 impl<P: Probe> Session<'_, P> {
@@ -24,74 +25,94 @@ impl<P: Probe> Session<'_, P> {
         for (row, token) in tile.iter().enumerate() {
             self.embed(row, *token);
         }
-        self.arena.trace[self.position..][..tile.len()].fill(0);
+        self.arena.trace.iter_mut().skip(self.position).take(tile.len()).for_each(|mask| *mask = 0);
         for index in 0..self.shape.blocks {
-            let block = Block::new(self.blob, index);
-            self.route(&block, index, tile.len());
-            self.attention(&block, index);
-            self.mlp(&block, index);
+            self.route(index, tile.len());
+            let TokenState { active_count, cached_count, .. } = self.arena.tokens;
+            if cached_count > 0 {
+                let block = Block::new(self.blob, index);
+                self.attention(&block, index);
+                if active_count > 0 {
+                    self.mlp(&block, index);
+                }
+            } else if self.shape.policy == Policy::Halt {
+                break; // all have halted, and what leaves nothing in this cache leaves nothing in the later ones
+            }
         }
         self.position += tile.len();
     }
 
     /// Embedding and learned position of one token.
+    #[inline(never)]
     fn embed(&mut self, row: usize, token: u16) {
         let width = self.shape.width;
-        let residual = &mut self.arena.residual[row * width..][..width];
+        let residual = row_mut(self.arena.residual, row, width);
         self.embedding.row(usize::from(token), residual);
         if self.shape.variants.position == Position::Learned {
             let table = self.blob.halves(self.blob.layout().position);
-            for (x, half) in residual.iter_mut().zip(&table[(self.position + row) * width..]) {
-                *x += to_f32(*half);
-            }
+            let halves = table.get((self.position + row) * width..).unwrap_or_default();
+            residual.iter_mut().zip(halves).for_each(|(x, half)| *x += to_f32(*half));
         }
     }
 
     /// Decides which rows of the tile run this block, and which leave keys and values.
-    fn route(&mut self, block: &Block<'_>, index: usize, tokens: usize) {
+    #[inline(never)]
+    fn route(&mut self, index: usize, tokens: usize) {
         self.probe.enter(Region::Router, Some(index));
-        let Self { shape, arena, position, .. } = self;
-        let threshold = match index.checked_sub(1) {
-            Some(router) => self.blob.header().operating_points[self.point].thresholds.get(router).copied(),
-            None => None,
+        let Self { shape, arena, position, blob, .. } = self;
+        let width = shape.width;
+        let point = blob.header().operating_points.get(self.point);
+        let threshold = match (index.checked_sub(1), point) {
+            (Some(router), Some(point)) => point.thresholds.get(router).copied(),
+            _ => None,
         };
-        // Gather the rows that are asked, in `active`; their z goes to `halting` in the same order.
+        let trace = arena.trace.get_mut(*position..*position + tokens).unwrap_or_default();
         let TokenState { cached, active, halting, .. } = &mut arena.tokens;
+        // Gather the rows that are asked, in `active`; their z goes to `halting` in the same order.
         let mut asked = 0;
-        if let (Some(router), Some(_)) = (&block.router, threshold) {
-            for row in 0..tokens {
-                if is_asked(shape, index, arena.trace[*position + row]) {
-                    let from = row * shape.width;
-                    arena.normed[asked * shape.width..][..shape.width].copy_from_slice(&arena.residual[from..][..shape.width]);
-                    active[asked] = row as u32;
+        if threshold.is_some() {
+            for (row, mask) in trace.iter().enumerate() {
+                if is_asked(shape, index, *mask) {
+                    set(active, asked, row as u32);
                     asked += 1;
                 }
             }
-            let rows = quantised(shape.element, arena.normed, shape.width, asked, arena.quantised, arena.quantised_scales);
-            router.halting(rows, arena.work, halting);
+        }
+        if asked > 0
+            && let Some(router) = blob.layout().router(index)
+        {
+            let residuals = active.iter().take(asked).map(|row| row_of(arena.residual, *row as usize, width));
+            if shape.element.is_integer() {
+                let rows = arena.quantised.chunks_exact_mut(width.max(1)).zip(arena.quantised_scales.iter_mut());
+                residuals.zip(rows).for_each(|(residual, (quantised, scale))| *scale = quantise(residual, quantised));
+            } else {
+                for (residual, floats) in residuals.zip(arena.normed.chunks_exact_mut(width.max(1))) {
+                    residual.iter().zip(floats).for_each(|(from, to)| *to = *from);
+                }
+            }
+            let rows = Rows { floats: arena.normed, quantised: arena.quantised, scales: arena.quantised_scales, tokens: asked };
+            Router::new(blob, &router).halting(rows, arena.work, halting);
         }
         let (mut next, mut active_count, mut cached_count) = (0, 0, 0);
-        for row in 0..tokens {
-            let mask = arena.trace[*position + row];
-            let is_active = if next < asked && active[next] as usize == row {
-                next += 1;
-                let z = halting[next - 1];
-                let open = threshold.is_some_and(|threshold| z < threshold);
-                if open {
+        for (row, mask) in trace.iter_mut().enumerate() {
+            let is_active = match threshold {
+                None => true,
+                Some(threshold) if next < asked && active.get(next) == Some(&(row as u32)) => {
+                    let z = halting.get(next).copied().unwrap_or_default();
+                    next += 1;
                     // Never ahead of what is still to be read: `active_count < next`.
-                    halting[active_count] = z;
+                    set(halting, active_count, z);
+                    z < threshold
                 }
-                open
-            } else {
-                threshold.is_none()
+                Some(_) => false,
             };
             if is_active {
-                active[active_count] = row as u32;
+                set(active, active_count, row as u32);
                 active_count += 1;
-                arena.trace[*position + row] = mask | 1 << index;
+                *mask |= 1 << index;
             }
             if is_cached(shape, is_active, *position + row) {
-                cached[cached_count] = row as u32;
+                set(cached, cached_count, row as u32);
                 cached_count += 1;
             }
         }
@@ -100,107 +121,100 @@ impl<P: Probe> Session<'_, P> {
     }
 
     /// `h += s * output(attention(norm1(h)))` for the active rows; keys and values for the cached ones.
+    #[inline(never)]
     fn attention(&mut self, block: &Block<'_>, index: usize) {
         let Self { blob, shape, arena, position, probe, .. } = self;
-        let Shape { width, head_dim, element, .. } = *shape;
-        let (active_count, cached_count) = (arena.tokens.active_count, arena.tokens.cached_count);
-        if cached_count == 0 {
-            return;
-        }
-        let TokenState { cached, active, halting, .. } = &mut arena.tokens;
-        let (cached, active) = (&cached[..cached_count], &active[..active_count]);
+        let Shape { width, head_dim, .. } = *shape;
+        let integer = shape.element.is_integer();
+        let TokenState { cached, active, halting, active_count, cached_count } = &arena.tokens;
+        let (cached, active) = (head(cached, *cached_count), head(active, *active_count));
 
         probe.enter(Region::Norm, Some(index));
-        for (normed, row) in arena.normed.chunks_exact_mut(width).zip(cached) {
-            block.norm1.apply(&arena.residual[*row as usize * width..][..width], normed);
+        for (normed, row) in arena.normed.chunks_exact_mut(width.max(1)).zip(cached) {
+            block.norm1.apply(row_of(arena.residual, *row as usize, width), normed);
         }
         probe.enter(Region::Projection, Some(index));
         let kv_rows = shape.key_value_rows();
-        let (key_value, work) = arena.work.split_at_mut(cached_count * kv_rows);
-        let (query, work) = work.split_at_mut(active_count * width);
-        let rows = quantised(element, arena.normed, width, cached_count, arena.quantised, arena.quantised_scales);
+        let (key_value, work) = arena.work.split_at_mut_checked(cached.len() * kv_rows).unwrap_or_default();
+        let (query, attended) = work.split_at_mut_checked(active.len() * width).unwrap_or_default();
+        let attended = attended.get_mut(..active.len() * width).unwrap_or_default();
+        let rows = quantised(integer, arena.normed, width, cached.len(), arena.quantised, arena.quantised_scales);
         block.key_value.apply(rows, key_value);
-        // Every active row is cached: close the ranks, so that the active rows are a dense tile.
-        let mut to = 0;
-        for (from, row) in cached.iter().enumerate() {
-            if active.get(to) == Some(row) {
-                if element.is_integer() {
-                    arena.quantised.copy_within(from * width..(from + 1) * width, to * width);
-                    arena.quantised_scales[to] = arena.quantised_scales[from];
-                } else {
-                    arena.normed.copy_within(from * width..(from + 1) * width, to * width);
+        if !active.is_empty() {
+            // Every active row is cached: close the ranks, so that the active rows are a dense tile.
+            let mut kept = active.iter().enumerate().peekable();
+            for (from, row) in cached.iter().enumerate() {
+                if let Some((to, _)) = kept.next_if(|(_, active)| *active == row)
+                    && to < from
+                {
+                    move_row(arena.normed, from, to, width);
+                    move_row(arena.quantised, from, to, width);
+                    move_row(arena.quantised_scales, from, to, 1);
                 }
-                to += 1;
             }
+            let rows =
+                Rows { floats: arena.normed, quantised: arena.quantised, scales: arena.quantised_scales, tokens: active.len() };
+            block.query.apply(rows, query);
         }
-        let rows =
-            Rows { floats: arena.normed, quantised: arena.quantised, scales: arena.quantised_scales, tokens: active_count };
-        block.query.apply(rows, query);
 
         probe.enter(Region::Attention, Some(index));
-        let turns = |row: u32| {
-            let table = blob.floats(blob.layout().position);
-            &table[(*position + row as usize) * head_dim..][..head_dim]
-        };
         let rotary = shape.variants.position == Position::Rotary;
-        // A token's keys and values are stored before it attends, and those of later tokens after: so its passage depends on no tile.
+        let turns = |row: &u32| row_of(blob.floats(blob.layout().position), *position + *row as usize, head_dim);
         let heads = Heads::new(shape);
-        let block_words = arena.cache.len() / shape.blocks;
-        let cache = arena.cache.get_mut(index * block_words..(index + 1) * block_words).unwrap_or_default();
-        let attended = &mut work[..active_count * width];
-        let mut queries = active.iter().zip(query.chunks_exact_mut(width).zip(attended.chunks_exact_mut(width))).peekable();
-        for (key_value, row) in key_value.chunks_exact_mut(kv_rows).zip(cached) {
+        let cache_words = if integer { heads.int8_cache_words() } else { heads.half_cache_words() };
+        let cache = row_mut(arena.cache, index, cache_words);
+        let mut filled = arena.cache_lengths.get(index).copied().unwrap_or_default() as usize;
+        let queries = query.chunks_exact_mut(width.max(1)).zip(attended.chunks_exact_mut(width.max(1)));
+        let mut queries = active.iter().zip(queries).peekable();
+        for (key_value, row) in key_value.chunks_exact_mut(kv_rows.max(1)).zip(cached) {
             if rotary {
-                rotate(&mut key_value[..kv_rows / 2], turns(*row));
+                let (keys, _) = key_value.split_at_mut_checked(kv_rows / 2).unwrap_or_default();
+                rotate(keys, turns(row));
             }
-            let slot = arena.cache_lengths[index] as usize;
-            arena.cache_lengths[index] += 1;
-            match element {
-                Element::Int8 | Element::Int4 { .. } => {
-                    attention::int8::remember(cache, &heads, slot, key_value, arena.attention)
-                }
-                Element::F16 => attention::half_float::remember(cache, &heads, slot, key_value),
+            if integer {
+                int8::remember(cache, &heads, filled, key_value, arena.attention);
+            } else {
+                half_float::remember(cache, &heads, filled, key_value);
             }
+            filled += 1;
             if let Some((_, (query, attended))) = queries.next_if(|(active, _)| *active == row) {
                 if rotary {
-                    rotate(query, turns(*row));
+                    rotate(query, turns(row));
                 }
-                match element {
-                    Element::Int8 | Element::Int4 { .. } => {
-                        attention::int8::attend(cache, &heads, slot + 1, query, attended, arena.attention)
-                    }
-                    Element::F16 => attention::half_float::attend(cache, &heads, slot + 1, query, attended, arena.attention),
+                if integer {
+                    int8::attend(cache, &heads, filled, query, attended, arena.attention);
+                } else {
+                    half_float::attend(cache, &heads, filled, query, attended, arena.attention);
                 }
             }
         }
-        if active_count == 0 {
+        set(arena.cache_lengths, index, filled as u32);
+        if active.is_empty() {
             return;
         }
         probe.enter(Region::Projection, Some(index));
-        let rows = quantised(element, attended, width, active_count, arena.quantised, arena.quantised_scales);
+        let rows = quantised(integer, attended, width, active.len(), arena.quantised, arena.quantised_scales);
         block.output.apply(rows, arena.normed);
         add_branch(shape, arena.residual, arena.normed, active, halting, block.router.is_some());
     }
 
     /// `h += s * down(activation(up(norm2(h))))` for the active rows.
+    #[inline(never)]
     fn mlp(&mut self, block: &Block<'_>, index: usize) {
         let Self { shape, arena, probe, .. } = self;
-        let Shape { width, mlp_width, element, .. } = *shape;
-        let count = arena.tokens.active_count;
-        if count == 0 {
-            return;
-        }
-        let TokenState { active, halting, .. } = &arena.tokens;
-        let active = &active[..count];
+        let Shape { width, mlp_width, .. } = *shape;
+        let integer = shape.element.is_integer();
+        let TokenState { active, halting, active_count, .. } = &arena.tokens;
+        let active = head(active, *active_count);
         probe.enter(Region::Norm, Some(index));
-        for (normed, row) in arena.normed.chunks_exact_mut(width).zip(active) {
-            block.norm2.apply(&arena.residual[*row as usize * width..][..width], normed);
+        for (normed, row) in arena.normed.chunks_exact_mut(width.max(1)).zip(active) {
+            block.norm2.apply(row_of(arena.residual, *row as usize, width), normed);
         }
         probe.enter(Region::Mlp, Some(index));
-        let rows = quantised(element, arena.normed, width, count, arena.quantised, arena.quantised_scales);
+        let rows = quantised(integer, arena.normed, width, active.len(), arena.quantised, arena.quantised_scales);
         block.up.apply(rows, arena.work);
-        activate(shape.variants.mlp, arena.work, mlp_width, count);
-        let rows = quantised(element, arena.work, mlp_width, count, arena.quantised, arena.quantised_scales);
+        activate(shape.variants.mlp, arena.work, mlp_width, active.len());
+        let rows = quantised(integer, arena.work, mlp_width, active.len(), arena.quantised, arena.quantised_scales);
         block.down.apply(rows, arena.normed);
         add_branch(shape, arena.residual, arena.normed, active, halting, block.router.is_some());
     }
@@ -210,23 +224,51 @@ impl<P: Probe> Session<'_, P> {
         self.probe.enter(Region::Head, None);
         let Self { shape, arena, .. } = self;
         let width = shape.width;
-        self.final_norm.apply(&arena.residual[row * width..][..width], &mut arena.normed[..width]);
-        let rows = quantised(shape.element, arena.normed, width, 1, arena.quantised, arena.quantised_scales);
+        self.final_norm.apply(row_of(arena.residual, row, width), row_mut(arena.normed, 0, width));
+        let rows = quantised(shape.element.is_integer(), arena.normed, width, 1, arena.quantised, arena.quantised_scales);
         self.head.apply(rows, arena.logits);
     }
 }
 
+/// Row `row` of `[rows, width]`, or nothing where there is none.
+fn row_of<T>(values: &[T], row: usize, width: usize) -> &[T] {
+    values.get(row * width..(row + 1) * width).unwrap_or_default()
+}
+
+/// Row `row` of `[rows, width]`, or nothing where there is none.
+fn row_mut<T>(values: &mut [T], row: usize, width: usize) -> &mut [T] {
+    values.get_mut(row * width..(row + 1) * width).unwrap_or_default()
+}
+
+/// Row `from` of `[rows, width]` is copied to row `to` before it.
+fn move_row<T: Copy>(values: &mut [T], from: usize, to: usize, width: usize) {
+    let (before, rest) = values.split_at_mut_checked(from * width).unwrap_or_default();
+    rest.iter().zip(row_mut(before, to, width)).for_each(|(from, to)| *to = *from);
+}
+
+/// The first `count` of a list.
+fn head(list: &[u32], count: usize) -> &[u32] {
+    list.get(..count).unwrap_or_default()
+}
+
+fn set<T>(list: &mut [T], index: usize, value: T) {
+    if let Some(place) = list.get_mut(index) {
+        *place = value;
+    }
+}
+
 /// The rows `[tokens, columns]` in the form that the model's matrices take.
+#[inline(never)]
 fn quantised<'a>(
-    element: Element,
+    integer: bool,
     floats: &'a [f32],
     columns: usize,
     tokens: usize,
     quantised: &'a mut [i16],
     scales: &'a mut [f32],
 ) -> Rows<'a> {
-    if element.is_integer() {
-        let rows = floats.chunks_exact(columns).zip(quantised.chunks_exact_mut(columns));
+    if integer {
+        let rows = floats.chunks_exact(columns.max(1)).zip(quantised.chunks_exact_mut(columns.max(1)));
         for ((floats, quantised), scale) in rows.zip(scales.iter_mut()).take(tokens) {
             *scale = quantise(floats, quantised);
         }
@@ -238,9 +280,8 @@ fn quantised<'a>(
 ///
 /// *Shapes*: `residual` `[tile, width]`, `branch` `[rows, width]`.
 fn add_branch(shape: &Shape, residual: &mut [f32], branch: &[f32], rows: &[u32], halting: &[f32], routed: bool) {
-    let width = shape.width;
-    for ((branch, row), z) in branch.chunks_exact(width).zip(rows).zip(halting) {
-        let residual = &mut residual[*row as usize * width..][..width];
+    for ((branch, row), z) in branch.chunks_exact(shape.width.max(1)).zip(rows).zip(halting) {
+        let residual = row_mut(residual, *row as usize, shape.width);
         if routed && shape.soft_scaling {
             let scale = 1.0 - sigmoid(*z);
             residual.iter_mut().zip(branch).for_each(|(h, y)| *h += scale * y);

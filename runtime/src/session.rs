@@ -127,7 +127,7 @@ impl<'m, P: Probe> Session<'m, P> {
 
     /// The depth trace of the tokens seen so far.
     pub fn trace(&self) -> Trace<'_> {
-        Trace::new(&self.arena.trace[..self.position], self.shape.blocks)
+        Trace::new(self.arena.trace.get(..self.position).unwrap_or_default(), self.shape.blocks)
     }
 
     /// The logits of the last call, `[vocabulary]`.
@@ -183,7 +183,7 @@ impl<'m, P: Probe> Session<'m, P> {
             return Err(StepError::Token { index, vocabulary, found: *found });
         }
         let mut index = 0;
-        for tile in tokens.chunks(self.tile) {
+        for tile in tokens.chunks(self.tile.max(1)) {
             self.forward(tile);
             for (row, token) in tile.iter().enumerate() {
                 if wanted(index, *token) {

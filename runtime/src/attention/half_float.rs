@@ -33,7 +33,7 @@ impl Heads {
 pub fn remember(cache: &mut [u32], heads: &Heads, position: usize, key_value: &[f32]) {
     let row = heads.half_row();
     let cache: &mut [u16] = bytemuck::cast_slice_mut(cache);
-    for (cache, vectors) in cache.chunks_exact_mut(heads.context * row).zip(key_value.chunks_exact(row)) {
+    for (cache, vectors) in cache.chunks_exact_mut((heads.context * row).max(1)).zip(key_value.chunks_exact(row.max(1))) {
         let slot = cache.get_mut(position * row..).unwrap_or_default();
         for (to, from) in slot.iter_mut().zip(vectors) {
             *to = f16::from_f32(*from).to_bits();
@@ -48,15 +48,15 @@ pub fn remember(cache: &mut [u32], heads: &Heads, position: usize, key_value: &[
 pub fn attend(cache: &[u32], heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
     let Heads { head_dim, context, .. } = *heads;
     let row = heads.half_row();
-    let per_kv_head = heads.heads / heads.kv_heads;
+    let per_kv_head = (heads.heads / heads.kv_heads.max(1)).max(1);
     let cache: &[u16] = bytemuck::cast_slice(cache);
     let (keys, values) = cache.split_at_checked(context * row).unwrap_or_default();
     let scores: &mut [f32] = bytemuck::cast_slice_mut(scratch);
     let scores = scores.get_mut(..visible).unwrap_or_default();
     let scale = inverse_sqrt(head_dim as f32);
-    for (head, (query, output)) in query.chunks_exact(head_dim).zip(output.chunks_exact_mut(head_dim)).enumerate() {
+    for (head, (query, output)) in query.chunks_exact(head_dim.max(1)).zip(output.chunks_exact_mut(head_dim.max(1))).enumerate() {
         let offset = head / per_kv_head * head_dim;
-        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(row)) {
+        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(row.max(1))) {
             let key = key.get(offset..offset + head_dim).unwrap_or_default();
             *score = dot_half(query, key) * scale;
         }
@@ -85,7 +85,7 @@ fn exponentiate(scores: &mut [f32]) -> f32 {
 #[inline(never)] // inlined into the whole, it spills
 fn weighted_sum(weights: &[f32], values: &[u16], row: usize, unit: f32, output: &mut [f32; WIDE]) {
     let mut sums = [0.0; WIDE];
-    for (weight, values) in weights.iter().zip(values.chunks(row)) {
+    for (weight, values) in weights.iter().zip(values.chunks(row.max(1))) {
         if let Some(values) = values.first_chunk::<WIDE>() {
             for (sum, half) in sums.iter_mut().zip(values) {
                 *sum += weight * to_f32(*half);

@@ -46,12 +46,13 @@ impl Heads {
 ///
 /// *Shapes*: `cache` [`Heads::int8_cache_words`], `key_value` `[2, kv_heads, head_dim]`, keys first and already rotated, `scratch`
 /// [`Heads::int8_scratch_words`]. *Range*: `position` below the context. Never panics.
+#[inline(never)]
 pub fn remember(cache: &mut [u32], heads: &Heads, position: usize, key_value: &[f32], scratch: &mut [u32]) {
     let quantised: &mut [i16] = bytemuck::cast_slice_mut(scratch);
     let quantised = quantised.get_mut(..heads.head_dim).unwrap_or_default();
     let (keys, values) = key_value.split_at_checked(heads.kv_heads * heads.head_dim).unwrap_or_default();
-    let vectors = keys.chunks_exact(heads.head_dim).zip(values.chunks_exact(heads.head_dim));
-    for (head, (key, value)) in cache.chunks_exact_mut(heads.int8_head_words()).zip(vectors) {
+    let vectors = keys.chunks_exact(heads.head_dim.max(1)).zip(values.chunks_exact(heads.head_dim.max(1)));
+    for (head, (key, value)) in cache.chunks_exact_mut(heads.int8_head_words().max(1)).zip(vectors) {
         let (key_matrix, rest) = head.split_at_mut_checked(heads.matrix_words()).unwrap_or_default();
         let (value_matrix, rest) = rest.split_at_mut_checked(heads.matrix_words()).unwrap_or_default();
         let scales: &mut [f32] = bytemuck::cast_slice_mut(rest);
@@ -81,7 +82,7 @@ fn write_row(keys: &mut [u8], heads: &Heads, position: usize, row: &[i16]) {
     let first = group * GROUP_ROWS * heads.head_dim + position % GROUP_ROWS / 2 * 4 + usize::from(upper);
     let offset = if upper { 0 } else { LOW_OFFSET };
     let bytes = keys.get_mut(first..).unwrap_or_default();
-    for (word, two) in bytes.chunks_mut(4 * pairs).zip(row.as_chunks::<2>().0) {
+    for (word, two) in bytes.chunks_mut((4 * pairs).max(1)).zip(row.as_chunks::<2>().0) {
         if let [even, _, odd, ..] = word {
             *even = (two[0] + offset) as u8;
             *odd = (two[1] + offset) as u8;
@@ -93,12 +94,12 @@ fn write_row(keys: &mut [u8], heads: &Heads, position: usize, row: &[i16]) {
 ///
 /// *Shapes*: `values` a packed `[head_dim, room]`, `column` `[head_dim]`.
 fn write_column(values: &mut [i16], heads: &Heads, position: usize, column: &[i16]) {
-    for (group, rows) in values.chunks_mut(GROUP_ROWS / 2 * heads.room()).zip(column.chunks(GROUP_ROWS)) {
-        let pairs = rows.len() / 2;
-        let first = position / 2 * (2 * pairs) + position % 2;
-        let halfwords = group.get_mut(first..).unwrap_or_default().iter_mut().step_by(2);
-        for (halfword, [upper, lower]) in halfwords.zip(rows.as_chunks::<2>().0) {
-            *halfword = (upper << 8) + (lower + LOW_OFFSET);
+    let groups = values.chunks_mut((GROUP_ROWS / 2 * heads.room()).max(1));
+    for (group, rows) in groups.zip(column.chunks(GROUP_ROWS)) {
+        let (pairs, _) = rows.as_chunks::<2>();
+        let words = group.get_mut(position / 2 * (2 * pairs.len())..).unwrap_or_default();
+        for (word, [upper, lower]) in words.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
+            word[position % 2] = (upper << 8) + (lower + LOW_OFFSET);
         }
     }
 }
@@ -107,12 +108,13 @@ fn write_column(values: &mut [i16], heads: &Heads, position: usize, column: &[i1
 ///
 /// *Shapes*: `cache` and `scratch` as for [`remember`], `query` `[heads, head_dim]`, already rotated, `output` the same. *Range*: `visible`
 /// from 1 to the positions stored. Never panics.
+#[inline(never)]
 pub fn attend(cache: &[u32], heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
-    let per_kv_head = heads.heads / heads.kv_heads * heads.head_dim;
+    let per_kv_head = (heads.heads / heads.kv_heads.max(1) * heads.head_dim).max(1);
     let queries = query.chunks_exact(per_kv_head).zip(output.chunks_exact_mut(per_kv_head));
-    for (head, (query, output)) in cache.chunks_exact(heads.int8_head_words()).zip(queries) {
+    for (head, (query, output)) in cache.chunks_exact(heads.int8_head_words().max(1)).zip(queries) {
         let head = Head::new(head, heads);
-        let together = TOGETHER * heads.head_dim;
+        let together = (TOGETHER * heads.head_dim).max(1);
         for (query, output) in query.chunks(together).zip(output.chunks_mut(together)) {
             head.attend(heads, visible, query, output, scratch);
         }
@@ -147,7 +149,7 @@ impl<'c> Head<'c> {
     /// Attention of the query heads that go through the products together; `query` and `output` `[1 or 2, head_dim]`.
     fn attend(&self, heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
         let Heads { head_dim, .. } = *heads;
-        let tokens = query.len() / head_dim;
+        let tokens = query.len() / head_dim.max(1);
         // Whole groups of rows: the last of the matrix may be shorter, and ends at its room.
         let rows = visible.next_multiple_of(GROUP_ROWS).min(heads.room());
         let columns = visible.next_multiple_of(COLUMN_MULTIPLE);
@@ -159,13 +161,15 @@ impl<'c> Head<'c> {
 
         let unit = inverse_sqrt(head_dim as f32) * SCORE_UNITS;
         let mut units = [0.0; TOGETHER];
-        for ((query, quantised), to) in query.chunks_exact(head_dim).zip(quantised.chunks_exact_mut(head_dim)).zip(&mut units) {
+        for ((query, quantised), to) in
+            query.chunks_exact(head_dim.max(1)).zip(quantised.chunks_exact_mut(head_dim.max(1))).zip(&mut units)
+        {
             *to = quantise(query, quantised) * unit;
         }
         let keys = Matrix { rows, columns: head_dim, stride: head_dim, weights: self.keys, scales: &[], bias: &[] };
         sums(&keys, quantised, tokens, scores);
 
-        let heads_of = scores.chunks_exact_mut(rows).zip(weights.chunks_exact_mut(columns)).zip(&mut units);
+        let heads_of = scores.chunks_exact_mut(rows.max(1)).zip(weights.chunks_exact_mut(columns.max(1))).zip(&mut units);
         for ((scores, weights), unit) in heads_of.take(tokens) {
             let scores = scores.get_mut(..visible).unwrap_or_default();
             let largest = scale_scores(bytemuck::cast_slice_mut(scores), self.key_scales, *unit);
@@ -175,9 +179,10 @@ impl<'c> Head<'c> {
         let values = Matrix { rows: head_dim, columns, stride: heads.room(), weights: self.values, scales: &[], bias: &[] };
         let in_place: &mut [i32] = bytemuck::cast_slice_mut(output);
         sums(&values, weights, tokens, in_place);
-        for (output, unit) in output.chunks_exact_mut(head_dim).zip(units) {
-            for y in output {
-                *y = y.to_bits() as i32 as f32 * unit;
+        for (output, unit) in output.chunks_exact_mut(head_dim.max(1)).zip(units) {
+            // A head's width is a multiple of 4.
+            for output in output.as_chunks_mut::<4>().0 {
+                *output = output.map(|sum| sum.to_bits() as i32 as f32 * unit);
             }
         }
     }

@@ -87,18 +87,19 @@ pub(super) fn scale_scores(sums: &mut [f32], key_scales: &[f32], unit: f32) -> i
 
 /// Replaces each score by `2^((score - largest) / 65,536)` in units of `2^-19`, and returns their sum.
 ///
-/// *Shapes*: `scores` `[visible]`, at most 4,096. *Range*: no score above `largest`.
+/// *Shapes*: `scores` `[visible]`, at most 4,096. *Range*: no score above `largest`, none 2^31 units below it.
 #[inline(never)]
 pub(super) fn exponentiate(scores: &mut [i32], largest: i32) -> u32 {
-    let largest = largest.saturating_add((31 - EXPONENTIAL_BITS as i32) << 16);
+    let largest = largest.wrapping_add((31 - EXPONENTIAL_BITS as i32) << 16);
     let mut total = 0u32;
     let mut power = |score: &mut i32| {
-        let power = exponential(largest.saturating_sub(*score));
+        let power = exponential(largest.wrapping_sub(*score));
         *score = power as i32;
         total = total.wrapping_add(power);
     };
-    let (wide, rest) = scores.as_chunks_mut::<WIDE>();
-    wide.iter_mut().for_each(|scores| scores.iter_mut().for_each(&mut power));
+    // Two at a time: what four need spills.
+    let (pairs, rest) = scores.as_chunks_mut::<2>();
+    pairs.iter_mut().for_each(|scores| scores.iter_mut().for_each(&mut power));
     rest.iter_mut().for_each(power);
     total
 }

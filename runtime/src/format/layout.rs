@@ -110,6 +110,8 @@ pub struct Layout {
     pub total: usize,
     shape: Shape,
     first_block: usize,
+    second_block: usize,
+    block_bytes: usize, // of each but the first
 }
 
 struct Cursor(usize);
@@ -146,19 +148,19 @@ impl Cursor {
         NormLayout { weight: self.floats(shape.width), bias: self.floats(if bias { shape.width } else { 0 }) }
     }
 
+    const fn router(&mut self, shape: &Shape) -> RouterLayout {
+        RouterLayout {
+            hidden: self.linear(shape.element.outside_blocks(), shape.router_width, shape.width, true),
+            output: self.floats(shape.router_width),
+            output_bias: self.floats(1),
+        }
+    }
+
     const fn block(&mut self, shape: &Shape, routed: bool) -> BlockLayout {
         let bias = shape.variants.bias;
         let element = shape.element;
         BlockLayout {
-            router: if routed {
-                Some(RouterLayout {
-                    hidden: self.linear(element.outside_blocks(), shape.router_width, shape.width, true),
-                    output: self.floats(shape.router_width),
-                    output_bias: self.floats(1),
-                })
-            } else {
-                None
-            },
+            router: if routed { Some(self.router(shape)) } else { None },
             norm1: self.norm(shape),
             query: self.linear(element.of(BlockMatrix::Query), shape.width, shape.width, bias),
             key_value: self.linear(element.of(BlockMatrix::KeyValue), shape.key_value_rows(), shape.width, bias),
@@ -181,9 +183,13 @@ impl Layout {
             Position::Rotary => cursor.floats(shape.context * shape.head_dim),
         };
         let first_block = cursor.0;
+        let mut blocks = [first_block; 3];
         let mut block = 0;
         while block < shape.blocks {
             cursor.block(shape, shape.routers() > 0 && block > 0);
+            if block < 2 {
+                blocks[block + 1] = cursor.0;
+            }
             block += 1;
         }
         let final_norm = cursor.norm(shape);
@@ -192,19 +198,23 @@ impl Layout {
         } else {
             Some(cursor.linear(shape.element.outside_blocks(), shape.vocabulary, shape.width, false))
         };
-        Self { embedding, position, final_norm, head, total: cursor.0, shape: *shape, first_block }
+        let [first_block, second_block, third_block] = blocks;
+        let block_bytes = third_block.saturating_sub(second_block); // no later blocks: none is asked for
+        Self { embedding, position, final_norm, head, total: cursor.0, shape: *shape, first_block, second_block, block_bytes }
     }
 
     /// The tensors of block `block`.
     pub const fn block(&self, block: usize) -> BlockLayout {
-        let mut cursor = Cursor(self.first_block);
-        cursor.block(&self.shape, false);
-        if block == 0 {
-            return Cursor(self.first_block).block(&self.shape, false);
+        let Some(later) = block.checked_sub(1) else { return Cursor(self.first_block).block(&self.shape, false) };
+        Cursor(self.second_block + later * self.block_bytes).block(&self.shape, self.shape.routers() > 0)
+    }
+
+    /// The router before block `block`: none before the first and in dense models.
+    pub const fn router(&self, block: usize) -> Option<RouterLayout> {
+        if block == 0 || self.shape.routers() == 0 {
+            return None;
         }
-        let second = cursor.0;
-        cursor.block(&self.shape, self.shape.routers() > 0);
-        Cursor(second + (block - 1) * (cursor.0 - second)).block(&self.shape, self.shape.routers() > 0)
+        Some(Cursor(self.second_block + (block - 1) * self.block_bytes).router(&self.shape))
     }
 }
 
