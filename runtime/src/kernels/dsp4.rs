@@ -13,8 +13,6 @@ use super::int4::Matrix;
 use crate::format::quad_packing::{EXACT_COLUMNS, GROUP_ROWS, QUAD_ROWS};
 use core::mem::MaybeUninit;
 
-/// Pairs of columns in one turn of the loops.
-const TURN: usize = 8;
 /// Twin of [`super::int4::sums_portable`], bit-equal.
 pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
     let Matrix { rows, columns, weights, .. } = *matrix;
@@ -52,7 +50,7 @@ fn one_token(weights: &[u32], columns: usize, input: &[i16], groups: usize, sums
     let mut first = 0;
     for piece in input.get(..columns).unwrap_or_default().chunks(EXACT_COLUMNS) {
         let words = piece.len() / 2;
-        let skipped = words.wrapping_neg() % TURN; // of the first turn
+        let skipped = words.wrapping_neg() % OneToken::TURN; // of the first turn
         let job = OneToken {
             input: piece.as_ptr().wrapping_sub(2 * skipped),
             input_end: piece.as_ptr_range().end.addr() - usize::from(first > 0),
@@ -87,7 +85,7 @@ fn two_tokens(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
         let starts = unsafe { interleave(piece0.as_ptr(), piece1.as_ptr(), words, couple.as_mut_ptr()) };
         // Those of int8, which are -128 sum(x), are multiples of 128.
         let offsets = [starts as i32 >> 4, (starts >> 32) as i32 >> 4];
-        let skipped = words.wrapping_neg() % TURN;
+        let skipped = words.wrapping_neg() % TwoTokens::TURN;
         let input = couple.as_ptr().cast::<u32>();
         for quad in 0..GROUP_ROWS / QUAD_ROWS {
             let sums = sums.as_mut_ptr().wrapping_add(quad * QUAD_ROWS);
@@ -122,7 +120,9 @@ struct OneToken {
 }
 
 impl OneToken {
-    /// Bytes of code for one pair of columns.
+    /// Pairs of columns in one turn of the loop.
+    const TURN: usize = 16;
+    /// Bytes of code for one of them.
     const STEP: usize = 68;
 }
 
@@ -138,9 +138,9 @@ unsafe extern "C" fn two_quads(weights: *const u32, job: &OneToken) {
         "push {{r4-r11, lr}}",
         "ldmia r1, {{r1-r7}}",
         "sub.w r0, r0, r4",
-        "adds r0, r0, #56", // both pointers are kept at the last pair of columns of a turn
-        "adds r1, r1, #28",
-        "adds r2, r2, #28",
+        "adds r0, r0, #120", // both pointers are kept at the last pair of columns of a turn
+        "adds r1, r1, #60",
+        "adds r2, r2, #60",
         "adr.w r12, 2f + 1",
         "add r3, r3, r12",
         "push {{r1-r7}}",
@@ -160,15 +160,15 @@ unsafe extern "C" fn two_quads(weights: *const u32, job: &OneToken) {
         "b 6f",
         ".balign 8",
         "2:",
-        ".irp k, 0, 1, 2, 3, 4, 5, 6, 7",
-        ".if \\k < 7",
-        "ldr r11, [r1, #4 * \\k - 28]",
-        "ldr r12, [r0, #8 * \\k - 56]",
-        "ldr lr, [r0, #8 * \\k - 52]",
+        ".irp k, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
+        ".if \\k < 15",
+        "ldr r11, [r1, #4 * \\k - 60]",
+        "ldr r12, [r0, #8 * \\k - 120]",
+        "ldr lr, [r0, #8 * \\k - 116]",
         ".else",
         "ldr.w lr, [r0, #4]",
-        "ldr.w r12, [r0], #64",
-        "ldr.w r11, [r1], #32",
+        "ldr.w r12, [r0], #128",
+        "ldr.w r11, [r1], #64",
         ".endif",
         "smlad r3, r12, r11, r3",
         "bic r12, r12, #0xf000f000",
@@ -241,7 +241,9 @@ struct TwoTokens {
 }
 
 impl TwoTokens {
-    /// Bytes of code for one pair of columns.
+    /// Pairs of columns in one turn of the loop.
+    const TURN: usize = 8;
+    /// Bytes of code for one of them.
     const STEP: usize = 56;
 }
 

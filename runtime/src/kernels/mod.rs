@@ -2,7 +2,7 @@
 //!
 //! * [`quantise`]: f32 activations to int8 range;
 //! * [`int8`]: matrix times tile, row-pair packed int8 weights: exact sums, which [`requantise`] turns into f32;
-//! * `int4`: the same with row-quad packed int4 weights (feature `int4`), with `dsp4` and `scalar4` as fast twins;
+//! * `int4`: the same with row-quad packed int4 weights (feature `int4`), with `dsp4`, and `scalar4` over `thumb4`, as fast twins;
 //! * [`half_float`]: matrix times tile, f16 weights, f32 arithmetic;
 //! * [`vector`]: norm, residual, activation, rotation;
 //! * `dsp`, and `scalar` over `thumb1` or `thumb2`: fast twins of int8, for cores with the DSP extension and for smaller ones; `vfp`: those
@@ -36,6 +36,8 @@ mod swar;
 mod thumb1;
 #[cfg(all(scalar, not(armv6m)))]
 mod thumb2;
+#[cfg(all(scalar, feature = "int4"))]
+mod thumb4;
 pub mod vector;
 #[cfg(vfp)]
 pub mod vfp;
