@@ -71,7 +71,9 @@ fn a_result_that_is_not_the_hosts_gives_no_figures() {
     let (target, _) = TargetOptions::default().resolve(&image).unwrap();
     let product = |element| Work::Product { element, rows: 14, columns: 12, tokens: 3 };
     let attention = |element| Work::Attention { element, heads: 2, kv_heads: 1, head_dim: 8, positions: 5 };
-    for work in [product(Element::Int8), product(Element::INT4), product(Element::F16), attention(Element::Int8), attention(Element::F16)] {
+    for work in
+        [product(Element::Int8), product(Element::INT4), product(Element::F16), attention(Element::Int8), attention(Element::F16)]
+    {
         let mut operands = Operands::new(&work).unwrap();
         let counts = kernel::run_on(&image, &target, work, &operands).unwrap();
         assert!(counts.cycles >= counts.instructions, "{counts:?}");

@@ -1,6 +1,6 @@
-//! The float model, the runtime in f16, int8 and int4 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
+//! The float model and the runtime in f16, int8 and int4 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
 
-use fathom::format::{Element, OperatingPoint};
+use fathom::format::{BlockMatrix, Element, MatrixSet, OperatingPoint};
 use fathom::{Blob, NoProbe, Plan, Session};
 use fathom_exporter::aligned::Aligned;
 use fathom_exporter::checkpoint::model;
@@ -8,18 +8,16 @@ use fathom_exporter::checkpoint_folder::Folder;
 use fathom_exporter::evaluate::router_outputs;
 use fathom_exporter::export::blob;
 use fathom_exporter::model::{Gates, Model, Parameters};
+use fathom_exporter::quantise::INT4;
+use fathom_exporter::rounding::round_blocks;
 use fathom_tests::checkpoints::{VARIANTS, path, renew, tiny_corpus};
 
 /// Largest difference of a logit, as a share of the largest logit's magnitude. f16 weights have 11 bits and its cache too; sums are f32.
 const F16_LOGITS: f32 = 0.005;
 /// int8 weights, activations and cache: each rounding is up to 1/254 of its row's maximum, a few dozen of them add up.
 const INT8_LOGITS: f32 = 0.1;
-/// int4 weights: each rounding is up to 1/14 of its row's maximum.
-const INT4_LOGITS: f32 = 0.5;
 /// Share of (token, block) decisions that rounding may turn over when thresholds lie among the router's outputs.
 const TURNED_DECISIONS: f32 = 0.05;
-/// The same when the weights are rounded to int4, without regard to what they are for.
-const INT4_TURNED_DECISIONS: f32 = 0.25;
 
 /// What an engine says of one window.
 struct Result {
@@ -93,25 +91,36 @@ fn thresholds(folder: &Folder, tokens: &[u16]) -> Vec<Vec<f32>> {
     vec![vec![f32::MAX; routers], outputs.iter_mut().map(widest).collect()]
 }
 
-#[test]
-fn float_f16_int8_and_int4_agree_on_every_variant() {
-    for variant in VARIANTS {
-        let folder = variant.folder();
-        let tokens = window(&folder);
-        for thresholds in thresholds(&folder, &tokens) {
-            let float = float(&folder, &tokens, &thresholds);
-            for (element, tolerance, turnable) in [
-                (Element::F16, F16_LOGITS, TURNED_DECISIONS),
-                (Element::Int8, INT8_LOGITS, TURNED_DECISIONS),
-                (Element::INT4, INT4_LOGITS, INT4_TURNED_DECISIONS),
-            ] {
-                let runtime = run(&export(&folder, element, &thresholds), &tokens);
-                let (distance, turned) = (distance(&float, &runtime), turned(&float, &runtime));
-                println!("{:<22} {element:?}: logits within {distance:.4}, {turned:.3} decisions turned", variant.name);
-                assert!(distance <= tolerance, "{} {element:?}: {distance}", variant.name);
-                assert!(turned <= turnable, "{} {element:?}: {turned}", variant.name);
-            }
+/// The float model of `folder` and the runtime's in each element type agree on every set of thresholds.
+fn assert_agreement(name: &str, folder: &Folder, elements: &[(Element, f32)]) {
+    let tokens = window(folder);
+    for thresholds in thresholds(folder, &tokens) {
+        let float = float(folder, &tokens, &thresholds);
+        for (element, tolerance) in elements {
+            let runtime = run(&export(folder, *element, &thresholds), &tokens);
+            let (distance, turned) = (distance(&float, &runtime), turned(&float, &runtime));
+            println!("{name:<22} {element:?}: logits within {distance:.4}, {turned:.3} decisions turned");
+            assert!(distance <= *tolerance, "{name} {element:?}: {distance}");
+            assert!(turned <= TURNED_DECISIONS, "{name} {element:?}: {turned}");
         }
+    }
+}
+
+#[test]
+fn float_f16_and_int8_agree_on_every_variant() {
+    for variant in VARIANTS {
+        assert_agreement(variant.name, &variant.folder(), &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
+    }
+}
+
+/// What rounding to int4 itself does to a model is no matter of the runtime: the float model has the rounded matrices too.
+#[test]
+fn int4_agrees_with_the_rounded_float_model_on_every_variant() {
+    let mixed = Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::KeyValue).with(BlockMatrix::Down) };
+    for variant in VARIANTS {
+        let mut folder = variant.folder();
+        round_blocks(&mut folder.tensors, &folder.shape, INT4);
+        assert_agreement(variant.name, &folder, &[(Element::INT4, INT8_LOGITS), (mixed, INT8_LOGITS)]);
     }
 }
 
