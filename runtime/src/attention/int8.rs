@@ -111,12 +111,13 @@ fn write_column(values: &mut [i16], heads: &Heads, position: usize, column: &[i1
 #[inline(never)]
 pub fn attend(cache: &[u32], heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
     let per_kv_head = (heads.heads / heads.kv_heads.max(1) * heads.head_dim).max(1);
+    let unit = inverse_sqrt(heads.head_dim as f32) * SCORE_UNITS;
     let queries = query.chunks_exact(per_kv_head).zip(output.chunks_exact_mut(per_kv_head));
     for (head, (query, output)) in cache.chunks_exact(heads.int8_head_words().max(1)).zip(queries) {
         let head = Head::new(head, heads);
         let together = (TOGETHER * heads.head_dim).max(1);
         for (query, output) in query.chunks(together).zip(output.chunks_mut(together)) {
-            head.attend(heads, visible, query, output, scratch);
+            head.attend(heads, visible, unit, query, output, scratch);
         }
     }
 }
@@ -146,8 +147,9 @@ impl<'c> Head<'c> {
         }
     }
 
-    /// Attention of the query heads that go through the products together; `query` and `output` `[1 or 2, head_dim]`.
-    fn attend(&self, heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
+    /// Attention of the query heads that go through the products together; `query` and `output` `[1 or 2, head_dim]`, `unit` is what a
+    /// product is in [`SCORE_UNITS`].
+    fn attend(&self, heads: &Heads, visible: usize, unit: f32, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
         let Heads { head_dim, .. } = *heads;
         let tokens = query.len() / head_dim.max(1);
         // Whole groups of rows: the last of the matrix may be shorter, and ends at its room.
@@ -159,7 +161,6 @@ impl<'c> Head<'c> {
             (bytemuck::cast_slice_mut(quantised), bytemuck::cast_slice_mut(weights));
         let scores: &mut [i32] = bytemuck::cast_slice_mut(scores);
 
-        let unit = inverse_sqrt(head_dim as f32) * SCORE_UNITS;
         let mut units = [0.0; TOGETHER];
         for ((query, quantised), to) in
             query.chunks_exact(head_dim.max(1)).zip(quantised.chunks_exact_mut(head_dim.max(1))).zip(&mut units)

@@ -68,20 +68,24 @@ fn exponential(below: i32) -> u32 {
 /// bits are at their end.
 #[inline(never)]
 pub(super) fn scale_scores(sums: &mut [f32], key_scales: &[f32], unit: f32) -> i32 {
+    // Through f32, so that the integers go straight to the registers of the FPU.
+    let score = |sum: f32, factor: f32| (sum.to_bits() as i32 as f32 * factor) as i32;
     let mut largest = i32::MIN;
-    let mut scale = |sum: &mut f32, key_scale: &f32| {
-        // Through f32, so that the integers go straight to the registers of the FPU.
-        let score = (sum.to_bits() as i32 as f32 * (key_scale * unit)) as i32;
-        *sum = f32::from_bits(score as u32);
-        largest = largest.max(score);
-    };
     let (wide, rest) = sums.as_chunks_mut::<WIDE>();
     let (wide_scales, _) = key_scales.as_chunks::<WIDE>();
     let rest_scales = key_scales.get(WIDE * wide.len()..).unwrap_or_default();
     for (sums, scales) in wide.iter_mut().zip(wide_scales) {
-        sums.iter_mut().zip(scales).for_each(|(sum, key_scale)| scale(sum, key_scale));
+        let [i, j, k, l] = scales.map(|scale| scale * unit);
+        let [a, b, c, d] = *sums;
+        let [a, b, c, d] = [score(a, i), score(b, j), score(c, k), score(d, l)];
+        largest = largest.max(a.max(b)).max(c.max(d));
+        *sums = [a, b, c, d].map(|score| f32::from_bits(score as u32));
     }
-    rest.iter_mut().zip(rest_scales).for_each(|(sum, key_scale)| scale(sum, key_scale));
+    for (sum, key_scale) in rest.iter_mut().zip(rest_scales) {
+        let score = score(*sum, key_scale * unit);
+        *sum = f32::from_bits(score as u32);
+        largest = largest.max(score);
+    }
     largest
 }
 
@@ -97,9 +101,8 @@ pub(super) fn exponentiate(scores: &mut [i32], largest: i32) -> u32 {
         *score = power as i32;
         total = total.wrapping_add(power);
     };
-    // Two at a time: what four need spills.
-    let (pairs, rest) = scores.as_chunks_mut::<2>();
-    pairs.iter_mut().for_each(|scores| scores.iter_mut().for_each(&mut power));
+    let (wide, rest) = scores.as_chunks_mut::<WIDE>();
+    wide.iter_mut().for_each(|scores| scores.iter_mut().for_each(&mut power));
     rest.iter_mut().for_each(power);
     total
 }
@@ -131,20 +134,17 @@ pub(super) fn quantise_weights(
         let factor = (value_scale * fraction) as i32;
         ((i64::from(*exponential) * i64::from(factor) + (1 << 31)) >> 32) as i16
     };
-    let (wide, rest) = weights.as_chunks_mut::<WIDE>();
     let (wide_exponentials, rest_exponentials) = exponentials.as_chunks::<WIDE>();
     let (wide_scales, _) = value_scales.as_chunks::<WIDE>();
     let rest_scales = value_scales.get(WIDE * wide_exponentials.len()..).unwrap_or_default();
-    let mut wide = wide.iter_mut();
-    for ((exponentials, scales), weights) in wide_exponentials.iter().zip(wide_scales).zip(&mut wide) {
-        let [a, b, c, d] = exponentials;
-        let [i, j, k, l] = scales;
+    let (wide, rest) = weights.split_at_mut_checked(WIDE * wide_exponentials.len()).unwrap_or_default();
+    let wide = wide.as_chunks_mut::<WIDE>().0.iter_mut().zip(wide_exponentials).zip(wide_scales);
+    for ((weights, [a, b, c, d]), [i, j, k, l]) in wide {
         *weights = [quantise(a, i), quantise(b, j), quantise(c, k), quantise(d, l)];
     }
-    let rest = wide.next().map_or(rest, |rest| rest.as_mut_slice());
-    rest.fill(0);
-    for ((exponential, scale), weight) in rest_exponentials.iter().zip(rest_scales).zip(rest) {
-        *weight = quantise(exponential, scale);
+    let mut last = rest_exponentials.iter().zip(rest_scales);
+    for weight in rest {
+        *weight = last.next().map_or(0, |(exponential, scale)| quantise(exponential, scale));
     }
     1.0 / (unit * total)
 }
