@@ -33,7 +33,7 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
     let left = rows % GROUP_ROWS;
     if left > 0 {
         let weights = weights.get(words - columns..).unwrap_or_default();
-        for (input, sums) in input.chunks_exact(columns).zip(sums.chunks_exact_mut(rows)).take(tokens) {
+        for (input, sums) in input.chunks_exact(columns.max(1)).zip(sums.chunks_exact_mut(rows.max(1))).take(tokens) {
             let mut last = [0; GROUP_ROWS];
             one_token(weights, columns, input, 1, &mut last);
             sums.iter_mut().skip(rows - left).zip(last).for_each(|(sum, last)| *sum = last);

@@ -60,7 +60,7 @@ pub(crate) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
 pub fn matmul(matrix: &Matrix<'_>, input: &[f32], tokens: usize, output: &mut [f32]) {
     products(matrix, input, tokens, output);
     if !matrix.bias.is_empty() {
-        for output in output.chunks_exact_mut(matrix.rows).take(tokens) {
+        for output in output.chunks_exact_mut(matrix.rows.max(1)).take(tokens) {
             output.iter_mut().zip(matrix.bias).for_each(|(y, bias)| *y += bias);
         }
     }
@@ -89,8 +89,8 @@ pub fn products_portable(matrix: &Matrix<'_>, input: &[f32], tokens: usize, outp
         return;
     }
     let (Some(input), Some(output)) = (input.get(..tokens * columns), output.get_mut(..tokens * rows)) else { return };
-    for (input, output) in input.chunks(TOKENS * columns).zip(output.chunks_mut(TOKENS * rows)) {
-        for (group, weights) in weights.chunks(ROWS_TOGETHER * columns).enumerate() {
+    for (input, output) in input.chunks((TOKENS * columns).max(1)).zip(output.chunks_mut((TOKENS * rows).max(1))) {
+        for (group, weights) in weights.chunks((ROWS_TOGETHER * columns).max(1)).enumerate() {
             let mut lanes = [[[0.0; LANES]; ROWS_TOGETHER]; TOKENS];
             for start in (0..columns).step_by(CHUNK) {
                 let mut converted = [[0.0; CHUNK]; ROWS_TOGETHER];

@@ -75,7 +75,7 @@ pub fn sums_portable(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &m
             let spread = spread(input);
             let start = input.iter().fold(0i32, |sum, x| sum.wrapping_sub(i32::from(LOW_OFFSET) * i32::from(*x)));
             for ((pairs, weights), sums) in matrix.groups().zip(sums.chunks_mut(GROUP_ROWS)) {
-                let weights = weights.chunks(pairs * CHUNK).nth(chunk).unwrap_or_default();
+                let weights = weights.chunks((pairs * CHUNK).max(1)).nth(chunk).unwrap_or_default();
                 let more = match bytemuck::try_cast_slice(weights) {
                     Ok(words) if pairs == PAIRS => full_group(words, &spread, start),
                     _ => any_group(weights, pairs, input),
