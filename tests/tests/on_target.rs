@@ -2,6 +2,7 @@
 
 mod every_target;
 mod faults;
+mod hot_path;
 
 use fathom::format::prelude::VERSION;
 use fathom::format::record::Request;

@@ -15,7 +15,7 @@ const PAIRS: usize = GROUP_ROWS / 2;
 pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
     let Matrix { rows, columns, stride, weights, .. } = *matrix;
     let activations = input.get(..tokens * columns).unwrap_or_default();
-    let weights = weights.split_at(weights.len() & !1).0;
+    let weights = weights.get(..weights.len() & !1).unwrap_or_default();
     // A word holds two columns. In a blob and in an arena everything is aligned to words.
     let (Ok(weights), Ok(input)) =
         (bytemuck::try_cast_slice::<i16, u32>(weights), bytemuck::try_cast_slice::<i16, u32>(activations))
@@ -34,7 +34,7 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
         };
         (input, sums) = (next_input, next_sums);
         row_sums.fill(0);
-        let (full_sums, last_sums) = row_sums.split_at_mut(groups * GROUP_ROWS);
+        let (full_sums, last_sums) = row_sums.split_at_mut_checked(groups * GROUP_ROWS).unwrap_or_default();
         for (piece, row) in row.chunks(PIECE / 2).enumerate() {
             let from = |word: usize| weights.get(word..).unwrap_or_default();
             let first = piece * (PIECE / 2);
