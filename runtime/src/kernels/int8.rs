@@ -134,7 +134,7 @@ fn add_block(words: &[u32; WORDS], [evens, odds]: &Spread, a: &mut [i32; WORDS],
 /// The same of any group, product by product.
 fn any_group(weights: &[i16], pairs: usize, input: &[i16]) -> [i32; GROUP_ROWS] {
     let mut sums = [0i32; GROUP_ROWS];
-    for (words, input) in weights.chunks_exact(2 * pairs).zip(input.as_chunks::<2>().0) {
+    for (words, input) in weights.chunks_exact((2 * pairs).max(1)).zip(input.as_chunks::<2>().0) {
         for (sums, word) in sums.as_chunks_mut::<2>().0.iter_mut().zip(words.as_chunks::<2>().0) {
             for (halfword, x) in word.iter().zip(input) {
                 let (a, b) = split(*halfword);
