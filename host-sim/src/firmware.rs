@@ -47,9 +47,21 @@ pub fn workspace() -> Result<PathBuf> {
 /// # Errors
 /// The script fails; what it printed went to stderr.
 pub fn build(workspace: &Path, target: &str) -> Result<PathBuf> {
+    build_with(workspace, &[target])
+}
+
+/// Builds the image with other libraries' kernels and returns its path.
+///
+/// # Errors
+/// Those of [`build`].
+pub fn build_peers(workspace: &Path, target: &str) -> Result<PathBuf> {
+    build_with(workspace, &["--peers", target])
+}
+
+fn build_with(workspace: &Path, arguments: &[&str]) -> Result<PathBuf> {
     let script = workspace.join(BUILD_SCRIPT);
     let output = Command::new(&script)
-        .arg(target)
+        .args(arguments)
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

@@ -1,12 +1,12 @@
 //! `host-sim bench`: its budgets on every core, its figures, and what it refuses.
 
 use fathom::format::Element;
-use fathom::format::bench::Work;
+use fathom::format::bench::{Library, Work};
 use fathom_host_sim::bench::budget::Budget;
 use fathom_host_sim::bench::case::Case;
 use fathom_host_sim::bench::model::Model;
 use fathom_host_sim::bench::operands::Operands;
-use fathom_host_sim::bench::{Bench, kernel, table};
+use fathom_host_sim::bench::{Bench, kernel, peers, table};
 use fathom_host_sim::cmd::target::TargetOptions;
 use fathom_host_sim::image::Image;
 use fathom_host_sim::machine::cores::CORES;
@@ -62,6 +62,17 @@ fn every_goal_has_a_budget() {
                 assert!(found, "{}: {case} has no limit", core.name);
             }
         }
+    }
+}
+
+#[test]
+fn versions_of_other_libraries_are_those_of_the_lock_file() {
+    let lock = std::fs::read_to_string(workspace("Cargo.lock")).expect("the lock file is committed");
+    for (name, library) in
+        [("microflow", Library::Microflow), ("embedded-nn", Library::EmbeddedNn), ("embedded-nn", Library::EmbeddedNnInt4)]
+    {
+        let package = format!("name = \"{name}\"\nversion = \"{}\"\n", peers::version(library));
+        assert!(lock.contains(&package), "{package}");
     }
 }
 

@@ -41,6 +41,7 @@ fn run(region: &'static [u8], work: &Work) -> Option<Vec<f32>> {
     output.resize(work.outputs(), 0.0);
     let (element, [rows, columns, tokens]) = match *work {
         Work::Product { element, rows, columns, tokens } => (element, [rows, columns, tokens].map(usize::from)),
+        Work::Peer { .. } => return None,
         Work::Attention { element, heads, kv_heads, head_dim, positions } => {
             let [heads, kv_heads, head_dim, context] = [heads, kv_heads, head_dim, positions].map(usize::from);
             let heads = Heads { heads, kv_heads, head_dim, context };

@@ -1,5 +1,6 @@
 //! What can be benched, and what each must reach.
 
+use super::peers;
 use fathom::format::Element;
 use fathom::format::bench::Work;
 use std::fmt;
@@ -64,6 +65,7 @@ impl Case {
         match self {
             Self::Kernel(Work::Product { tokens: 1, .. }) => "gemv",
             Self::Kernel(Work::Product { .. }) => "gemm",
+            Self::Kernel(Work::Peer { .. }) => "peer",
             Self::Kernel(Work::Attention { .. }) => "attention",
             Self::Token => "token",
             Self::BlockInactive(_) => "block_inactive",
@@ -77,6 +79,9 @@ impl fmt::Display for Case {
             Self::Kernel(Work::Product { element, rows, columns, tokens }) => {
                 write!(f, "{} {} {rows}x{columns}", self.kernel(), dtype(*element))?;
                 if *tokens > 1 { write!(f, ", {tokens} tokens") } else { Ok(()) }
+            }
+            Self::Kernel(Work::Peer { library, rows, columns, tokens }) => {
+                write!(f, "{} {rows}x{columns}, {tokens} tokens", peers::name(*library))
             }
             Self::Kernel(Work::Attention { element, heads, kv_heads, head_dim, positions }) => {
                 let shared = if heads == kv_heads { String::new() } else { format!(" on {kv_heads}") };

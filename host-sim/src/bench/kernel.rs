@@ -5,7 +5,7 @@ use super::operands::Operands;
 use crate::board::{Board, End, Event, Limits, model_region};
 use crate::cmd::target::Target;
 use crate::image::Image;
-use crate::memory_map::MemoryMap;
+use crate::memory_map::{MemoryMap, Wishes};
 use anyhow::{Context, Result, bail};
 use fathom::format::bench::Work;
 
@@ -38,7 +38,7 @@ pub fn run(image: &Image, target: &Target, work: Work) -> Result<Counts> {
 /// As of [`run`].
 pub fn run_on(image: &Image, target: &Target, work: Work, operands: &Operands) -> Result<Counts> {
     let case = Case::Kernel(work);
-    let map = MemoryMap::firmware();
+    let map = MemoryMap::fitting(image, &Wishes::default())?; // more RAM than the firmware's board has
     let mut board = Board::assemble(target.machine(&map.regions), &map, image)?;
     let room = model_region(image).map_or(0, |region| region.len());
     if operands.region.len() > room {
@@ -79,8 +79,7 @@ pub fn run_on(image: &Image, target: &Target, work: Work, operands: &Operands) -
             said.trim()
         );
     };
-    let found = said.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
-    if !found.eq(operands.expected.iter().map(|value| value.to_bits())) {
+    if !operands.expected.is(&said) {
         bail!("the result of {case} on {} is not the host's: the kernel is wrong", target.core.name);
     }
     Ok(Counts { instructions: (d.0 - c.0) - (b.0 - a.0), cycles: (d.1 - c.1) - (b.1 - a.1) })

@@ -2,7 +2,8 @@
 //!
 //! In the order of the data: a [`case`] is a kernel at a shape, and a [`table`] has those that a core is judged by; [`operands`] makes
 //! numbers and the result that must come out, [`kernel`] runs the bench image on them and counts, [`model`] does the same with the firmware
-//! and a model; [`row`] says what came of it, and a [`budget`] what is allowed.
+//! and a model; [`row`] says what came of it, and a [`budget`] what is allowed. [`peers`] does the same work with other
+//! libraries, and [`host`] with the portable kernel on the host.
 
 pub mod case;
 pub mod table;
@@ -13,6 +14,9 @@ pub mod kernel;
 pub mod model;
 
 pub mod row;
+
+pub mod host;
+pub mod peers;
 
 pub mod budget;
 

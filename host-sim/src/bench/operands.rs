@@ -2,7 +2,7 @@
 
 use fathom::attention::{self, Heads};
 use fathom::format::Element;
-use fathom::format::bench::Work;
+use fathom::format::bench::{Library, PEER_SHIFT, Work};
 use fathom::format::{packing, quad_packing};
 use fathom::kernels::{half_float, int4, int8};
 
@@ -12,7 +12,32 @@ pub struct Operands {
     /// Request and operands.
     pub region: Vec<u8>,
     /// The result.
-    pub expected: Vec<f32>,
+    pub expected: Expected,
+}
+
+/// The result that a kernel must give.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    /// These bits: ours.
+    Floats(Vec<f32>),
+    /// These values, give or take one: other libraries round in their own ways.
+    Near(Vec<i8>),
+}
+
+impl Expected {
+    /// Whether these are the result's bytes.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Floats(values) => {
+                let found = bytes.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+                bytes.len() == 4 * values.len() && found.eq(values.iter().map(|value| value.to_bits()))
+            }
+            Self::Near(values) => {
+                let near = |(found, value): (&u8, &i8)| found.cast_signed().abs_diff(*value) <= 1;
+                bytes.len() == values.len() && bytes.iter().zip(values).all(near)
+            }
+        }
+    }
 }
 
 /// SplitMix64: the same stream on every host.
@@ -47,6 +72,25 @@ impl Operands {
         let mut random = Random(1);
         let (element, [rows, columns, tokens]) = match *work {
             Work::Product { element, rows, columns, tokens } => (element, [rows, columns, tokens].map(usize::from)),
+            Work::Peer { library, rows, columns, tokens } => {
+                let [rows, columns, tokens] = [rows, columns, tokens].map(usize::from);
+                let most = if library == Library::EmbeddedNnInt4 { 7 } else { 127 };
+                let weights: Vec<i8> = (0..rows * columns).map(|_| random.within(most) as i8).collect();
+                let input: Vec<i8> = (0..tokens * columns).map(|_| random.within(127) as i8).collect();
+                let stored: Vec<i8> = if library == Library::EmbeddedNnInt4 {
+                    weights.as_chunks::<2>().0.iter().map(|[low, high]| low & 15 | high << 4).collect()
+                } else {
+                    weights.clone()
+                };
+                fill(&mut region[spans.weights.range()], &stored, i8::to_le_bytes);
+                fill(&mut region[spans.input.range()], &input, i8::to_le_bytes);
+                let dot = |a: &[i8], b: &[i8]| -> i32 { a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum() };
+                let half = 1 << (PEER_SHIFT - 1);
+                let value = |sum: i32| ((sum + half) >> PEER_SHIFT).clamp(-128, 127) as i8;
+                let of_token = |input: &[i8]| weights.chunks_exact(columns).map(|row| value(dot(row, input))).collect::<Vec<_>>();
+                let expected = input.chunks_exact(columns).flat_map(of_token).collect();
+                return Some(Self { region, expected: Expected::Near(expected) });
+            }
             Work::Attention { element, heads, kv_heads, head_dim, positions } => {
                 let [heads, kv_heads, head_dim, positions] = [heads, kv_heads, head_dim, positions].map(usize::from);
                 let heads = Heads { heads, kv_heads, head_dim, context: positions };
@@ -77,7 +121,7 @@ impl Operands {
                 }
                 fill(&mut region[spans.weights.range()], &key_value, |x| x.to_le_bytes());
                 fill(&mut region[spans.input.range()], &query, |x| x.to_le_bytes());
-                return Some(Self { region, expected });
+                return Some(Self { region, expected: Expected::Floats(expected) });
             }
         };
         let elements = tokens * columns;
@@ -121,7 +165,7 @@ impl Operands {
                 fill(&mut region[spans.input.range()], &input, |x| x.to_le_bytes());
             }
         }
-        Some(Self { region, expected })
+        Some(Self { region, expected: Expected::Floats(expected) })
     }
 }
 

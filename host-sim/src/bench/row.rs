@@ -2,6 +2,7 @@
 
 use super::case::{Case, dtype};
 use super::kernel::Counts;
+use super::peers::Peer;
 use super::table::Goal;
 use crate::report::grouped;
 use fathom::format::Element;
@@ -79,6 +80,9 @@ pub struct Row {
     /// What is aimed at, in the same unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aim: Option<f64>,
+    /// The same work by other libraries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Peer>,
 }
 
 impl Row {
@@ -88,6 +92,10 @@ impl Row {
         match work {
             Work::Product { element, rows, columns, tokens } => {
                 Self::new(kernel, element, [rows, columns, tokens].map(u64::from), work.macs(), counts)
+            }
+            // Never a row of its own.
+            Work::Peer { rows, columns, tokens, .. } => {
+                Self::new(kernel, Element::Int8, [rows, columns, tokens].map(u64::from), work.macs(), counts)
             }
             Work::Attention { element, heads, kv_heads, head_dim, positions } => {
                 let attention = Attention { heads, kv_heads, head_dim, positions };
@@ -119,6 +127,7 @@ impl Row {
             floor: None,
             must: None,
             aim: None,
+            peers: Vec::new(),
         }
     }
 
@@ -178,6 +187,19 @@ impl Report {
                 goal(row.aim),
             );
             let _ = writeln!(out, "{}", line.trim_end());
+            for peer in &row.peers {
+                let line = match (&peer.cycles_per_mac, &peer.missing) {
+                    (Some(figure), _) => format!(
+                        "{:>13}{:>13}{figure:>12.3}  {:.1} times ours",
+                        grouped(peer.instructions.unwrap_or_default()),
+                        grouped(peer.cycles.unwrap_or_default()),
+                        figure / row.cycles_per_mac
+                    ),
+                    (None, why) => format!("  {}", why.as_deref().unwrap_or_default()),
+                };
+                let _ =
+                    writeln!(out, "    {:<31}{line}", format!("{} {}", peer.name.replace("fully_connected", "fc"), peer.version));
+            }
         }
         out
     }

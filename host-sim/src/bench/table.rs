@@ -79,12 +79,12 @@ pub fn floor(core: &CoreSpec, case: &Case) -> Option<f64> {
             _ => 2.0 / 4.0,
         }),
         Case::Kernel(Work::Product { element: Element::Int8, tokens, .. }) => Some(match (core.architecture, tokens) {
-            // load 2; move, mask, multiply, subtract, shift, add; shift, mask, flip, multiply, subtract, shift, add
-            (Architecture::V6M, 1) => 15.0 / 4.0,
-            (Architecture::V6M, _) => 8.0 / 4.0, // multiply, subtract, shift, add of both
-            // load; mask, multiply, subtract, add shifted; mask shifted, flip, multiply, subtract, add shifted
+            // load; four times extract, multiply, add
+            (Architecture::V6M, 1) => 13.0 / 4.0,
+            (Architecture::V6M, _) => 8.0 / 4.0, // four times multiply, add
+            // load; mask, multiply and add (2), add shifted; mask shifted, flip, multiply and add (2), add shifted
             (_, 1) => 10.0 / 4.0,
-            _ => 6.0 / 4.0, // multiply, subtract, add shifted of both
+            _ => 6.0 / 4.0, // twice multiply and add (2), add shifted
         }),
         // Load, four SMLAD and three separations for 2 columns of 4 rows.
         Case::Kernel(Work::Product { element: Element::Int4 { .. }, tokens, .. }) if core.dsp => {

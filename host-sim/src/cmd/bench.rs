@@ -3,8 +3,8 @@
 use crate::bench::budget::Budget;
 use crate::bench::case::{Case, Inactive, element};
 use crate::bench::model::Model;
-use crate::bench::row::{Report, SCHEMA};
-use crate::bench::{Bench, table};
+use crate::bench::row::{Report, Row, SCHEMA};
+use crate::bench::{Bench, host, peers, table};
 use crate::cmd::output::{check_writable, write_json};
 use crate::cmd::target::TargetOptions;
 use crate::firmware;
@@ -29,7 +29,7 @@ Without a kernel, the whole table of the core. Results are compared bit for bit 
 
 Examples:
   host-sim bench
-  host-sim bench --core cortex-m7 --json bench.json
+  host-sim bench --core cortex-m7 --peers --json bench.json
   host-sim bench --kernel gemv --dtype int8 --rows 688 --cols 256
   host-sim bench --core cortex-m33 --memory rp2350 --kernel gemm --rows 256 --cols 256 --tokens 8
   host-sim bench --kernel attention --heads 8 --head-dim 32 --positions 256
@@ -69,6 +69,9 @@ pub struct Cmd {
     /// The firmware image, with the bench image beside it [default: built for the core by firmware/build-image]
     #[arg(long, value_name = "ELF")]
     image: Option<PathBuf>,
+    /// Also the same work by microflow and embedded-nn; their image is built on first use
+    #[arg(long)]
+    peers: bool,
     /// Write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -97,6 +100,7 @@ impl Cmd {
         let kernels = Image::read(&image_path.with_file_name(IMAGE))?;
         let (target, _) = self.target.resolve(&kernels)?;
         let limits = budget.as_ref().map(|budget| budget.of(target.core.name, &target.memory.name)).transpose()?;
+        let whole = asked.is_none() && limits.is_none();
         let cases = match (asked, &limits) {
             (Some(cases), _) => cases,
             (None, Some(limits)) => limits.iter().map(|limit| limit.case).collect(),
@@ -109,7 +113,11 @@ impl Cmd {
         };
         let model = firmware.as_ref().map(|(image, bytes)| Model::new(image, &target, bytes)).transpose()?;
         let mut bench = Bench::new(&target, &kernels, model);
-        let rows = cases.iter().map(|case| bench.run(case)).collect::<Result<_>>()?;
+        let mut rows = cases.iter().map(|case| bench.run(case)).collect::<Result<Vec<Row>>>()?;
+        if self.peers {
+            let image = Image::read(&firmware::build_peers(&firmware::workspace()?, firmware::target(target.core))?)?;
+            rows.iter_mut().zip(&cases).for_each(|(row, case)| row.peers = peers::run(&image, &target, case));
+        }
         let report = Report {
             schema: SCHEMA,
             core: target.core.name,
@@ -118,6 +126,9 @@ impl Cmd {
             rows,
         };
         write!(stdout(), "{}", report.table())?;
+        if whole {
+            writeln!(stdout(), "  {}", host::line())?;
+        }
         if let Some(path) = &self.json {
             write_json(path, &report)?;
         }

@@ -45,16 +45,41 @@ pub enum Work {
         /// Positions in the cache, all visible, at most [`MAX_CONTEXT`].
         positions: u16,
     },
+    /// The product as other libraries have it, from int8 to int8, one scale for all: `round(sum / 1024)`, saturated.
+    Peer {
+        /// Whose.
+        library: Library,
+        /// Output rows.
+        rows: u16,
+        /// Input columns, a multiple of 4.
+        columns: u16,
+        /// Tokens.
+        tokens: u16,
+    },
 }
+
+/// A library that does the same work.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// microflow's `fully_connected`.
+    Microflow,
+    /// embedded-nn's `fully_connected_s8`.
+    EmbeddedNn,
+    /// embedded-nn's `fully_connected_s4`.
+    EmbeddedNnInt4,
+}
+
+/// What a sum is divided by in [`Work::Peer`], as a power of two.
+pub const PEER_SHIFT: u32 = 10;
 
 /// Where the operands lie, from the start of the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operands {
-    /// The matrix, packed as in a blob. Attention: keys and values, f32 `[positions, 2, kv_heads, head_dim]`.
+    /// The matrix, packed as in a blob; for peers i8 `[rows, columns]`, or two int4 a byte, the even column low. Attention: keys and values, f32 `[positions, 2, kv_heads, head_dim]`.
     pub weights: Span,
     /// f32 `[rows]`; empty for f16.
     pub scales: Span,
-    /// i16 `[tokens, columns]`, `|x| <= 127`; f32 for f16. Attention: the query, f32 `[heads, head_dim]`.
+    /// i16 `[tokens, columns]`, `|x| <= 127`; f32 for f16; i8 for peers. Attention: the query, f32 `[heads, head_dim]`.
     pub input: Span,
     /// f32 `[tokens]`; empty for f16.
     pub input_scales: Span,
@@ -83,6 +108,11 @@ impl Work {
                     Element::F16 => (2 * rows * columns, 0, 4 * tokens * columns, 0),
                 }
             }
+            Self::Peer { library, rows, columns, tokens } => {
+                let [rows, columns, tokens] = extents([rows, columns, tokens], 1)?;
+                let weights = if library == Library::EmbeddedNnInt4 { rows * columns / 2 } else { rows * columns };
+                (weights, 0, tokens * columns, 0)
+            }
             Self::Attention { heads, kv_heads, head_dim, positions, .. } => {
                 let [heads, head_dim, kv_heads] = extents([heads, head_dim, kv_heads], 1)?;
                 let [positions, ..] = extents([positions, COLUMN_MULTIPLE as u16], 1)?;
@@ -102,10 +132,10 @@ impl Work {
         Some(Operands { weights, scales, input, input_scales, total: end })
     }
 
-    /// f32 values of the result, `[tokens, rows]` or `[heads, head_dim]`.
+    /// Values of the result, f32 or, of [`Work::Peer`], int8: `[tokens, rows]` or `[heads, head_dim]`.
     pub fn outputs(&self) -> usize {
         match *self {
-            Self::Product { rows, tokens, .. } => usize::from(rows) * usize::from(tokens),
+            Self::Product { rows, tokens, .. } | Self::Peer { rows, tokens, .. } => usize::from(rows) * usize::from(tokens),
             Self::Attention { heads, head_dim, .. } => usize::from(heads) * usize::from(head_dim),
         }
     }
@@ -114,7 +144,9 @@ impl Work {
     pub fn macs(&self) -> u64 {
         let product = |extents: &[u16]| extents.iter().map(|extent| u64::from(*extent)).product::<u64>();
         match *self {
-            Self::Product { rows, columns, tokens, .. } => product(&[rows, columns, tokens]),
+            Self::Product { rows, columns, tokens, .. } | Self::Peer { rows, columns, tokens, .. } => {
+                product(&[rows, columns, tokens])
+            }
             Self::Attention { heads, head_dim, positions, .. } => product(&[2, heads, head_dim, positions]),
         }
     }
