@@ -260,7 +260,21 @@ fn vectors_agree(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     vector::round_products(x, 1.0 / size / 2e6, &mut fast[offset..][..length]);
     vector::round_products_portable(x, 1.0 / size / 2e6, &mut portable[offset..][..length]);
     portable.iter().for_each(|q| digest.add(*q as u32));
-    same && fast == portable
+
+    // Sums of any size in the places of floats, scales of one sign and of both.
+    let mut sums = [[0f32; LENGTH]; 2];
+    let [fast_sums, portable_sums] = &mut sums;
+    for (fast, portable) in fast_sums.iter_mut().zip(portable_sums.iter_mut()) {
+        *fast = f32::from_bits((random.bits() as i32 >> (case % 24)) as u32);
+        *portable = *fast;
+    }
+    let unit = if case.is_multiple_of(2) { 1.0 } else { 1e6 };
+    let largest = vector::scale_scores(&mut fast_sums[..odd], y, unit);
+    let wanted = vector::scale_scores_portable(&mut portable_sums[..odd], y, unit);
+    digest.add(wanted as u32);
+    portable_sums.iter().for_each(|score| digest.add(score.to_bits()));
+    let scores_same = fast_sums.iter().zip(&*portable_sums).all(|(a, b)| a.to_bits() == b.to_bits());
+    same && fast == portable && largest == wanted && scores_same
 }
 
 #[entry]

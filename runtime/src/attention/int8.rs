@@ -5,11 +5,12 @@
 //! quantised softmax weights. Query heads that share a key/value head are the tokens of those products, two at a time.
 
 use super::Heads;
-use super::softmax::{SCORE_UNITS, exponentiate, quantise_weights, scale_scores};
+use super::softmax::{SCORE_UNITS, exponentiate, quantise_weights};
 use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, packed_bytes, pairs_in_group};
 use crate::format::shape::{COLUMN_MULTIPLE, ROW_MULTIPLE};
 use crate::kernels::int8::{Matrix, sums};
 use crate::kernels::quantise::quantise;
+use crate::kernels::vector;
 use crate::math::inverse_sqrt;
 
 /// Query heads that are multiplied with one pass over a cache.
@@ -173,7 +174,7 @@ impl<'c> Head<'c> {
         let heads_of = scores.chunks_exact_mut(rows.max(1)).zip(weights.chunks_exact_mut(columns.max(1))).zip(&mut units);
         for ((scores, weights), unit) in heads_of.take(tokens) {
             let scores = scores.get_mut(..visible).unwrap_or_default();
-            let largest = scale_scores(bytemuck::cast_slice_mut(scores), self.key_scales, *unit);
+            let largest = vector::scale_scores(bytemuck::cast_slice_mut(scores), self.key_scales, *unit);
             let total = exponentiate(scores, largest);
             *unit = quantise_weights(scores, total, self.value_scales, self.largest_scale, weights);
         }

@@ -62,33 +62,6 @@ fn exponential(below: i32) -> u32 {
     power as u32 >> (below >> 16)
 }
 
-/// Replaces each sum by its score, `sum * key_scale * unit` in units of `2^-16`, and returns the largest.
-///
-/// *Shapes*: `sums` `[visible]`, the bits of integers before and after; `key_scales` as many or more. *Range*: any; scores beyond 32
-/// bits are at their end.
-#[inline(never)]
-pub(super) fn scale_scores(sums: &mut [f32], key_scales: &[f32], unit: f32) -> i32 {
-    // Through f32, so that the integers go straight to the registers of the FPU.
-    let score = |sum: f32, factor: f32| (sum.to_bits() as i32 as f32 * factor) as i32;
-    let mut largest = i32::MIN;
-    let (wide, rest) = sums.as_chunks_mut::<WIDE>();
-    let (wide_scales, _) = key_scales.as_chunks::<WIDE>();
-    let rest_scales = key_scales.get(WIDE * wide.len()..).unwrap_or_default();
-    for (sums, scales) in wide.iter_mut().zip(wide_scales) {
-        let [i, j, k, l] = scales.map(|scale| scale * unit);
-        let [a, b, c, d] = *sums;
-        let [a, b, c, d] = [score(a, i), score(b, j), score(c, k), score(d, l)];
-        largest = largest.max(a.max(b)).max(c.max(d));
-        *sums = [a, b, c, d].map(|score| f32::from_bits(score as u32));
-    }
-    for (sum, key_scale) in rest.iter_mut().zip(rest_scales) {
-        let score = score(*sum, key_scale * unit);
-        *sum = f32::from_bits(score as u32);
-        largest = largest.max(score);
-    }
-    largest
-}
-
 /// Replaces each score by `2^((score - largest) / 65,536)` in units of `2^-19`, and returns their sum.
 ///
 /// *Shapes*: `scores` `[visible]`, at most 4,096. *Range*: no score above `largest`, none 2^31 units below it.
@@ -153,6 +126,7 @@ pub(super) fn quantise_weights(
 mod tests {
     extern crate std;
     use super::*;
+    use crate::kernels::vector::scale_scores;
     use std::vec::Vec;
 
     #[test]

@@ -35,6 +35,11 @@ operations! {
     largest_magnitude = largest_magnitude_portable(values: &[f32]) -> f32;
     /// The integers nearest to `values * factor`, ties to even. *Range*: products below 2^15.
     round_products = round_products_portable(values: &[f32], factor: f32, rounded: &mut [i16]);
+    /// Replaces each sum by its score, the integer part of `sum * (scales * unit)`, and returns the largest: attention's way from products to
+    /// exponents. Both are bits of integers, so that they go straight to the registers of an FPU.
+    ///
+    /// *Range*: any; scores beyond 32 bits are at their end. *Shapes*: `scales` as long as `sums` or longer.
+    scale_scores = scale_scores_portable(sums: &mut [f32], scales: &[f32], unit: f32) -> i32;
     /// `values = (values * curve(values)) * factors`: a gated activation.
     gate = gate_portable(curve: &Curve, values: &mut [f32], factors: &[f32]);
     /// Turns each adjacent pair `(x, y)` of every head by its angle: `(x cos - y sin, x sin + y cos)`.
@@ -95,6 +100,15 @@ pub fn round_products_portable(values: &[f32], factor: f32, rounded: &mut [i16])
     for (to, value) in rounded.iter_mut().zip(values) {
         *to = round(value * factor) as i16;
     }
+}
+
+/// The definition of [`scale_scores`].
+pub fn scale_scores_portable(sums: &mut [f32], scales: &[f32], unit: f32) -> i32 {
+    sums.iter_mut().zip(scales).fold(i32::MIN, |largest, (sum, scale)| {
+        let score = (sum.to_bits() as i32 as f32 * (scale * unit)) as i32;
+        *sum = f32::from_bits(score as u32);
+        largest.max(score)
+    })
 }
 
 /// The definition of [`gate`].
