@@ -23,7 +23,7 @@ folder, from where `exporter export` takes them.
 Examples:
   exporter calibrate checkpoint --corpus tinyshakespeare.txt
   exporter calibrate checkpoint --corpus tinyshakespeare.txt --targets 0,0.2,0.4,0.5 --default 0.4
-  exporter calibrate checkpoint --corpus tinyshakespeare.txt --dtype int4 --calibration-text tinyshakespeare.txt")]
+  exporter calibrate checkpoint --corpus text.txt --dtype int4 --calibration-text text.txt")]
 pub struct Cmd {
     /// Folder of the checkpoint
     checkpoint: PathBuf,

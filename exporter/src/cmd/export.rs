@@ -15,7 +15,7 @@ use std::path::PathBuf;
 Examples:
   exporter export checkpoint --out firmware/models/default.fathom
   exporter export checkpoint --dtype f16 --out model-f16.fathom
-  exporter export checkpoint --dtype int4 --calibration-text tinyshakespeare.txt --out model-int4.fathom
+  exporter export checkpoint --dtype int4 --calibration-text text.txt --out int4.fathom
   exporter export checkpoint --dtype int4 --keep-int8 key-value,down --out model-mixed.fathom")]
 pub struct Cmd {
     /// Folder of the checkpoint, calibrated if it has routers

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 Examples:
   exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run
   exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run --resume
-  exporter train exporter/recipes/int4.toml --from checkpoint --corpus tinyshakespeare.txt --out checkpoint-int4")]
+  exporter train exporter/recipes/int4.toml --from checkpoint --corpus text.txt --out model-int4")]
 pub struct Cmd {
     /// The recipe, TOML
     recipe: PathBuf,
