@@ -50,7 +50,7 @@ fn the_profile_of_the_firmware_adds_up_to_its_run_and_names_its_source() {
     assert_eq!(sum(&report["classes"], "cycles"), report["cycles"]["total"].as_u64().unwrap());
     assert_eq!(named(functions, "Reset")["inclusive"], report["cycles"]["total"]);
     // One step for each generated token but the last, which needs no further logits, at least.
-    let calls = named(functions, "fathom::kernels::int8::matmul")["calls"].as_u64().unwrap();
+    let calls = named(functions, "fathom::linear::Linear::apply")["calls"].as_u64().unwrap();
     assert!(calls >= 7, "{calls}");
     let ours = |row: &&Value| row["file"].as_str().unwrap().starts_with("runtime/src/");
     let lines = report["lines"].as_array().unwrap();
@@ -61,9 +61,9 @@ fn the_profile_of_the_firmware_adds_up_to_its_run_and_names_its_source() {
     let stacks = std::fs::read_to_string(&folded).unwrap();
     let cycles: u64 = stacks.lines().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
     assert_eq!(cycles, report["cycles"]["total"].as_u64().unwrap());
-    assert!(stacks.lines().any(|line| line.starts_with("Reset;main;") && line.contains("fathom::kernels::int8::matmul;")));
+    assert!(stacks.lines().any(|line| line.starts_with("Reset;main;") && line.contains("fathom::linear::Linear::apply;")));
     let picture = std::fs::read_to_string(&svg).unwrap();
-    assert!(picture.starts_with("<?xml") && picture.contains("int8::matmul"));
+    assert!(picture.starts_with("<?xml") && picture.contains("Linear::apply"));
     assert!(first.stdout.contains("Hottest loop") && first.stdout.contains("runtime/src/"));
     let widest = first.stdout.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(100), "{widest:?} columns");
@@ -79,8 +79,8 @@ fn a_profile_under_a_function_leaves_out_the_rest() {
     let (blob, image) = (scene.blob("default-halt"), CORTEX_M4.image().into_os_string().into_string().unwrap());
     let asked = ["--image", &image, "--model", &blob, "--prompt", "a to", "--tokens", "8", "--quiet"];
     let (_, whole) = profile(&scene, &asked);
-    let name = "fathom::kernels::int8::matmul";
-    let (ran, report) = profile(&scene, &[&asked[..], &["--under", "int8::matmul"]].concat());
+    let name = "fathom::linear::Linear::apply";
+    let (ran, report) = profile(&scene, &[&asked[..], &["--under", "Linear::apply"]].concat());
     assert_eq!(ran.code, Some(0));
     let of_whole = named(&whole["functions"], name);
     assert_eq!(report["entries"], of_whole["calls"]);
@@ -173,6 +173,6 @@ fn garbage_instead_of_debug_information_gives_a_warning_and_functions() {
     let (ran, report) = profile(&scene, &asked);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("the debug information is damaged"), "{}", ran.stderr);
-    assert!(named(&report["functions"], "fathom::kernels::int8::matmul")["calls"].as_u64() > Some(0));
+    assert!(named(&report["functions"], "fathom::linear::Linear::apply")["calls"].as_u64() > Some(0));
     assert_eq!(sum(&report["functions"], "exclusive"), report["cycles"]["total"].as_u64().unwrap());
 }
