@@ -2,7 +2,7 @@
 //!
 //! In the order of the data: an [`image`] and a model are placed by a [`memory_map`] on a [`board`], whose [`machine`] executes them;
 //! [`rtt`] and [`semihosting`] carry bytes out; [`log`] and [`answer`] decode them; [`stream`] shows the text, [`profile`] where the
-//! cycles went, [`report`] the figures; [`bench`] runs single kernels.
+//! cycles went, [`report`] the figures; [`mod@bench`] runs single kernels.
 #![forbid(unsafe_code)]
 
 pub mod attributes;

@@ -8,7 +8,7 @@
 //! * [`prelude`]: the first 16 bytes and the checksum;
 //! * [`writer`]: fills a blob (its reader is `blob`);
 //! * [`record`]: what a running device and its host say to each other;
-//! * [`bench`]: what a host asks of the image that runs single kernels.
+//! * [`mod@bench`]: what a host asks of the image that runs single kernels.
 
 pub mod bench;
 pub mod header;

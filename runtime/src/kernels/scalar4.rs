@@ -2,7 +2,7 @@
 //!
 //! `u = w & 0x000f000f` holds the weights `u0`, `u1` of one row at two neighbouring columns, `0..=15`. With `X = (x0 << 16) + x1`, the
 //! product `u X` modulo 2^32 has `u0 x0 + u1 x1` in its high half and `u0 x1` in its low half, whose sign may borrow one from the high
-//! half. [`BLOCK`] of them can be added before either half leaves 16 bits.
+//! half. `BLOCK` of them can be added before either half leaves 16 bits.
 
 use super::int4::Matrix;
 use crate::format::quad_packing::{EXACT_COLUMNS, GROUP_ROWS, QUAD_ROWS};
