@@ -5,6 +5,10 @@
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
 #[cfg(dsp)]
+mod gate;
+#[cfg(dsp)]
+mod to_integers;
+#[cfg(dsp)]
 pub mod vector;
 
 use super::half_float::{Matrix, ROWS_TOGETHER, products_portable};
