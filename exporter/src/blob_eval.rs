@@ -1,7 +1,8 @@
 //! Evaluation through an exported blob, with the runtime's own portable kernels.
 
-use anyhow::{Result, anyhow};
-use fathom::{Blob, NoProbe, Plan, Session};
+use anyhow::{Result, anyhow, bail, ensure};
+use fathom::format::Shape;
+use fathom::{Blob, Depths, Plan, Session};
 use std::ops::Range;
 
 /// Tokens per prefill tile: weights are read once for this many tokens.
@@ -16,6 +17,10 @@ pub struct Evaluation {
     pub total_nats: f64,
     /// Tokens that ran each block, `[blocks]`.
     pub active: Vec<usize>,
+    /// Tokens that ran so many blocks, `[blocks + 1]`.
+    pub depths: Vec<usize>,
+    /// Cached positions that blocks attended to, their tokens' own included, summed over tokens and the blocks that they ran.
+    pub attended: u64,
 }
 
 impl Evaluation {
@@ -44,11 +49,33 @@ impl Evaluation {
     pub fn add(&mut self, other: &Self) {
         self.tokens += other.tokens;
         self.total_nats += other.total_nats;
-        self.active.resize(self.active.len().max(other.active.len()), 0);
-        for (sum, more) in self.active.iter_mut().zip(&other.active) {
-            *sum += more;
+        self.attended += other.attended;
+        add_counts(&mut self.active, &other.active);
+        add_counts(&mut self.depths, &other.depths);
+    }
+
+    /// Adds the work of one window: bit `b` of a token's mask is set when it ran block `b`.
+    pub fn add_masks(&mut self, shape: &Shape, masks: impl Iterator<Item = u32>) {
+        self.active.resize(shape.blocks, 0);
+        self.depths.resize(shape.blocks + 1, 0);
+        let mut cached = vec![0u64; shape.blocks];
+        for (position, mask) in masks.enumerate() {
+            self.depths[mask.count_ones() as usize] += 1;
+            for (block, cached) in cached.iter_mut().enumerate() {
+                let active = mask >> block & 1 == 1;
+                *cached += u64::from(shape.is_cached(active, position));
+                if active {
+                    self.active[block] += 1;
+                    self.attended += *cached;
+                }
+            }
         }
     }
+}
+
+fn add_counts(sums: &mut Vec<usize>, more: &[usize]) {
+    sums.resize(sums.len().max(more.len()), 0);
+    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 /// The windows of an evaluation: every token but the first is predicted once; each window starts with an empty context.
@@ -72,16 +99,45 @@ pub fn cross_entropy(logits: &[f32], target: u16) -> f64 {
 /// # Errors
 /// Fewer than two tokens, a token outside the vocabulary, or an operating point that the model does not have.
 pub fn evaluate(blob: &Blob<'_>, tokens: &[u16], point: usize, progress: &(dyn Fn(u64) + Sync)) -> Result<Evaluation> {
+    on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Point(point), progress))
+}
+
+/// Like [`evaluate`], but input `i` runs the first `depths[i]` blocks, whatever the routers say; `depths` `[tokens - 1]`, each in
+/// `1..=blocks`. A dense model can be evaluated so too.
+///
+/// # Errors
+/// Those of [`evaluate`]; depths that the model does not have.
+pub fn evaluate_at_depths(blob: &Blob<'_>, tokens: &[u16], depths: &[u8], progress: &(dyn Fn(u64) + Sync)) -> Result<Evaluation> {
+    let (blocks, inputs) = (blob.shape().blocks, tokens.len().saturating_sub(1));
+    ensure!(depths.len() == inputs, "{} depths for {inputs} tokens", depths.len());
+    if let Some(depth) = depths.iter().find(|depth| !(1..=blocks).contains(&usize::from(**depth))) {
+        bail!("a depth is {depth}, the model has 1 to {blocks}");
+    }
+    on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Depths(depths), progress))
+}
+
+/// Who decides how deep each token goes.
+#[derive(Clone, Copy)]
+enum Decisions<'a> {
+    /// The routers, against the thresholds of an operating point.
+    Point(usize),
+    /// The caller, `[inputs]`.
+    Depths(&'a [u8]),
+}
+
+fn on_all_cores(
+    blob: &Blob<'_>,
+    tokens: &[u16],
+    evaluate: &(dyn Fn(&[Range<usize>]) -> Result<Evaluation> + Sync),
+) -> Result<Evaluation> {
     let windows = windows(tokens.len(), blob.shape().context);
     if windows.is_empty() {
         return Err(anyhow!("the text is too short to evaluate: at least 2 tokens are needed, found {}", tokens.len()));
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(windows.len());
     let parts: Vec<Result<Evaluation>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = windows
-            .chunks(windows.len().div_ceil(threads))
-            .map(|windows| scope.spawn(move || evaluate_windows(blob, tokens, windows, point, progress)))
-            .collect();
+        let workers: Vec<_> =
+            windows.chunks(windows.len().div_ceil(threads)).map(|windows| scope.spawn(move || evaluate(windows))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow!("an evaluation thread panicked"))))
@@ -98,26 +154,27 @@ fn evaluate_windows(
     blob: &Blob<'_>,
     tokens: &[u16],
     windows: &[Range<usize>],
-    point: usize,
+    decisions: Decisions<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Evaluation> {
     let plan = Plan::new(blob.shape(), TILE.min(blob.shape().context))?;
     let mut arena = vec![0; plan.bytes() / 4];
-    let mut session = Session::new(blob, &mut arena, &plan, NoProbe)?;
-    session.set_operating_point(point)?;
-    let mut evaluation = Evaluation { active: vec![0; blob.shape().blocks], ..Evaluation::default() };
+    let mut session = Session::new(blob, &mut arena, &plan, Depths::default())?;
+    if let Decisions::Point(point) = decisions {
+        session.set_operating_point(point)?;
+    }
+    let mut evaluation = Evaluation::default();
     for window in windows {
         session.reset();
+        if let Decisions::Depths(depths) = decisions {
+            *session.probe_mut() = Depths(&depths[window.clone()]);
+        }
         let targets = &tokens[window.start + 1..=window.end];
         let mut nats = 0.0;
         session.score(&tokens[window.clone()], |index, logits| nats += cross_entropy(logits, targets[index]))?;
         evaluation.total_nats += nats;
         evaluation.tokens += targets.len();
-        for mask in session.trace().masks() {
-            for (block, active) in evaluation.active.iter_mut().enumerate() {
-                *active += (mask >> block & 1) as usize;
-            }
-        }
+        evaluation.add_masks(blob.shape(), session.trace().masks().iter().copied());
         progress(1);
     }
     Ok(evaluation)
@@ -126,6 +183,38 @@ fn evaluate_windows(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fathom::format::{Cache, Element, Mlp, Norm, Policy, Position, Variants};
+
+    #[test]
+    fn attended_positions_are_those_that_the_cache_holds() {
+        let variants =
+            Variants { norm: Norm::RmsNorm, position: Position::Learned, mlp: Mlp::Gelu, bias: false, tied_head: true };
+        let shape = |cache| Shape {
+            blocks: 2,
+            width: 4,
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 4,
+            mlp_width: 4,
+            context: 8,
+            vocabulary: 3,
+            router_width: 1,
+            variants,
+            element: Element::Int8,
+            policy: Policy::Halt,
+            cache,
+            soft_scaling: false,
+        };
+        let count = |cache| {
+            let mut evaluation = Evaluation::default();
+            evaluation.add_masks(&shape(cache), [1, 3, 1, 3].into_iter());
+            (evaluation.active, evaluation.depths, evaluation.attended)
+        };
+        // The first block sees 1, 2, 3 and 4 positions; the second, at positions 1 and 3, what its cache has.
+        assert_eq!(count(Cache::Project), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 4));
+        assert_eq!(count(Cache::Omit { kept: 0 }), (vec![4, 2], vec![0, 2, 2], 10 + 1 + 2));
+        assert_eq!(count(Cache::Omit { kept: 1 }), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 3));
+    }
 
     #[test]
     fn windows_predict_every_token_but_the_first_once() {

@@ -15,6 +15,7 @@ const BATCH: usize = 16;
 /// Those of candle.
 pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>, progress: &dyn Fn(u64)) -> Result<Evaluation> {
     let mut sum = Evaluation::default();
+    let shape = model.shape();
     let windows = windows(tokens.len(), context);
     // The last window may be shorter; it is a batch of its own.
     for batch in windows.chunk_by(|a, b| a.len() == b.len()).flat_map(|same| same.chunks(BATCH)) {
@@ -24,11 +25,13 @@ pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>
         let pass = model.forward(&inputs, time, gates, None)?;
         let last = &pass.residuals[pass.residuals.len() - 1];
         let losses = cross_entropy(&model.classify(last)?, &targets)?.to_vec1::<f32>()?;
-        sum.add(&Evaluation {
-            tokens: targets.len(),
-            total_nats: losses.iter().map(|loss| f64::from(*loss)).sum(),
-            active: pass.active.iter().map(|active| active.iter().filter(|active| **active).count()).collect(),
-        });
+        sum.tokens += targets.len();
+        sum.total_nats += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        let mask =
+            |token: usize| (0..).zip(&pass.active).fold(0, |mask, (block, active)| mask | u32::from(active[token]) << block);
+        for start in (0..targets.len()).step_by(time) {
+            sum.add_masks(shape, (start..start + time).map(mask));
+        }
         progress(batch.len() as u64);
     }
     Ok(sum)

@@ -197,6 +197,11 @@ impl Model {
         })
     }
 
+    /// The shape; only so many of its blocks are there as [`Model::new`] was asked for.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// The same model with the matrices of its blocks rounded to integers up to `limit`, in every forward pass anew; routers, embedding
     /// and head stay as they are.
     pub fn rounded(mut self, limit: i8) -> Self {

@@ -35,6 +35,7 @@ enum Command {
     Gdb(cmd::gdb::Cmd),
     Profile(Box<cmd::profile::Cmd>),
     Bench(cmd::bench::Cmd),
+    Cost(cmd::cost::Cmd),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Gdb(command) => command.run(),
         Command::Profile(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Cost(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -15,7 +15,7 @@ use crate::kernels::vector::{add, rotate};
 use crate::linear::Rows;
 use crate::math::sigmoid;
 use crate::probe::Probe;
-use crate::routing::{Router, is_asked, is_cached};
+use crate::routing::{Router, is_asked};
 use crate::session::Session;
 
 impl<P: Probe> Session<'_, P> {
@@ -59,7 +59,7 @@ impl<P: Probe> Session<'_, P> {
     #[inline(never)]
     fn route(&mut self, index: usize, tokens: usize) {
         self.probe.enter(Region::Router, Some(index));
-        let Self { shape, arena, position, blob, .. } = self;
+        let Self { shape, arena, position, blob, probe, .. } = self;
         let width = shape.width;
         let point = blob.header().operating_points.get(self.point);
         let threshold = match (index.checked_sub(1), point) {
@@ -95,14 +95,15 @@ impl<P: Probe> Session<'_, P> {
         }
         let (mut next, mut active_count, mut cached_count) = (0, 0, 0);
         for (row, mask) in trace.iter_mut().enumerate() {
+            let overruled = probe.overrule(*position + row, index);
             let is_active = match threshold {
-                None => true,
+                None => overruled.unwrap_or(true),
                 Some(threshold) if next < asked && active.get(next) == Some(&(row as u32)) => {
                     let z = halting.get(next).copied().unwrap_or_default();
                     next += 1;
                     // Never ahead of what is still to be read: `active_count < next`.
                     set(halting, active_count, z);
-                    z < threshold
+                    overruled.unwrap_or(z < threshold)
                 }
                 Some(_) => false,
             };
@@ -111,7 +112,7 @@ impl<P: Probe> Session<'_, P> {
                 active_count += 1;
                 *mask |= 1 << index;
             }
-            if is_cached(shape, is_active, *position + row) {
+            if shape.is_cached(is_active, *position + row) {
                 set(cached, cached_count, row as u32);
                 cached_count += 1;
             }

@@ -36,7 +36,7 @@ mod trace;
 
 pub use blob::{Blob, BlobError};
 pub use plan::{Part, Plan, PlanError};
-pub use probe::{NoProbe, Probe};
+pub use probe::{Depths, NoProbe, Probe};
 pub use sampling::Sampler;
 pub use session::{Session, StepError};
 pub use trace::Trace;

@@ -1,4 +1,4 @@
-//! Where cycles go: borders between the stages of a token.
+//! Where cycles go, borders between the stages of a token; and, for experiments, depths that no router decided.
 
 use crate::format::record::Region;
 
@@ -7,6 +7,13 @@ pub trait Probe {
     /// The work from here on belongs to `region`, within a block of the model (counted from 0, below
     /// [`MAX_BLOCKS`](crate::format::header::MAX_BLOCKS)) or outside of all.
     fn enter(&mut self, region: Region, block: Option<usize>);
+
+    /// Decides instead of the router whether the token at `position` runs a block of the model; `None` leaves it to the router. Not asked
+    /// about tokens that have halted. For experiments: what is not overruled costs nothing.
+    #[inline(always)]
+    fn overrule(&self, _position: usize, _block: usize) -> Option<bool> {
+        None
+    }
 }
 
 /// Measures nothing and costs nothing.
@@ -16,4 +23,18 @@ pub struct NoProbe;
 impl Probe for NoProbe {
     #[inline(always)]
     fn enter(&mut self, _region: Region, _block: Option<usize>) {}
+}
+
+/// Measures nothing, and gives each position its depth: the token at `position` runs the first `self.0[position]` blocks, in a dense model
+/// too; where there is no entry, the routers decide. Depths are at least 1 in a routed model, whose first block always runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Depths<'a>(pub &'a [u8]); // [positions]
+
+impl Probe for Depths<'_> {
+    #[inline(always)]
+    fn enter(&mut self, _region: Region, _block: Option<usize>) {}
+
+    fn overrule(&self, position: usize, block: usize) -> Option<bool> {
+        self.0.get(position).map(|depth| block < usize::from(*depth))
+    }
 }

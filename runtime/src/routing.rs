@@ -1,7 +1,7 @@
 //! Which tokens run a block.
 
 use crate::blob::Blob;
-use crate::format::{Cache, Policy, RouterLayout, Shape};
+use crate::format::{Policy, RouterLayout, Shape};
 use crate::kernels::vector::rectified_dot;
 use crate::linear::{Linear, Rows};
 
@@ -37,13 +37,4 @@ pub(crate) fn is_asked(shape: &Shape, block: usize, mask: u32) -> bool {
         // Still active in the block before: a halted token is never asked again.
         Policy::Halt => block > 0 && mask >> (block - 1) & 1 == 1,
     }
-}
-
-/// Whether a token leaves keys and values in a block.
-pub(crate) fn is_cached(shape: &Shape, active: bool, position: usize) -> bool {
-    active
-        || match shape.cache {
-            Cache::Project => true,
-            Cache::Omit { kept } => position < usize::from(kept),
-        }
 }

@@ -4,6 +4,7 @@
 //! * [`session`]: stepping, prefill in tiles of any length and the parallel forward agree bit for bit;
 //! * [`on_target`]: the image on our machine, under QEMU, and the host's runtime give the same text and depths;
 //! * [`bench`]: kernels and parts of tokens stay within their budgets on every core;
+//! * [`cost`]: cycles of any evaluation follow from its depths, and a controller keeps them at a budget;
 //! * [`differential`]: single instructions on random operands, our machine against QEMU;
 //! * [`documents`]: paths, tests and figures in the documents are so;
 //! * [`command_line`]: the programs as their users meet them: good runs, bad input, help, a killed training;
@@ -15,6 +16,7 @@
 
 mod bench;
 mod command_line;
+mod cost;
 mod differential;
 mod documents;
 mod exec;

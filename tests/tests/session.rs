@@ -2,14 +2,23 @@
 //! element type.
 
 use fathom::format::{Cache, Element, Header, Policy};
-use fathom::{Blob, NoProbe, Plan, Session};
+use fathom::{Blob, Depths, NoProbe, Plan, Probe, Session};
 use fathom_tests::models::{every_variant, random_blob, routed, tokens};
 
 /// Logits after every token as bits, and the depth trace.
 fn forward(blob: &Blob<'_>, tokens: &[u16], tile: usize, point: usize) -> (Vec<Vec<u32>>, Vec<u32>) {
+    forward_with(blob, tokens, tile, point, NoProbe)
+}
+
+/// The same with the token at each position forced to its depth.
+fn at_depths(blob: &Blob<'_>, tokens: &[u16], depths: &[u8]) -> (Vec<Vec<u32>>, Vec<u32>) {
+    forward_with(blob, tokens, 8, usize::from(blob.header().default_point), Depths(depths))
+}
+
+fn forward_with(blob: &Blob<'_>, tokens: &[u16], tile: usize, point: usize, probe: impl Probe) -> (Vec<Vec<u32>>, Vec<u32>) {
     let plan = Plan::new(blob.shape(), tile).unwrap();
     let mut arena = vec![0x7fc0_0000; plan.bytes() / 4]; // NaNs: nothing may depend on what the memory held
-    let mut session = Session::new(blob, &mut arena, &plan, NoProbe).unwrap();
+    let mut session = Session::new(blob, &mut arena, &plan, probe).unwrap();
     session.set_operating_point(point).unwrap();
     let mut logits = Vec::new();
     session.score(tokens, |_, row| logits.push(row.iter().map(|x| x.to_bits()).collect())).unwrap();
@@ -103,4 +112,54 @@ fn an_infinite_threshold_runs_every_block() {
     let blob = Blob::parse(bytes.bytes()).unwrap();
     let (_, masks) = forward(&blob, &tokens(&header, 9, 24), 8, 0);
     assert_eq!(masks, [15; 24]);
+}
+
+#[test]
+fn forced_depths_are_what_thresholds_of_that_depth_give() {
+    for element in [Element::Int8, Element::F16] {
+        for policy in [Policy::Skip, Policy::Halt] {
+            for cache in [Cache::Project, Cache::Omit { kept: 2 }] {
+                let mut header = routed(policy, cache, element);
+                header.routing.soft_scaling = policy == Policy::Skip;
+                let tokens = tokens(&header, 9, 24);
+                for depth in 1..=4 {
+                    for (router, threshold) in header.operating_points[0].thresholds.iter_mut().enumerate() {
+                        *threshold = if router + 1 < depth { f32::INFINITY } else { f32::NEG_INFINITY };
+                    }
+                    let bytes = random_blob(&header, 5);
+                    let blob = Blob::parse(bytes.bytes()).unwrap();
+                    let forced = at_depths(&blob, &tokens, &[depth as u8; 24]);
+                    assert_eq!(forced.1, [(1 << depth) - 1; 24]);
+                    assert!(forced == forward(&blob, &tokens, 8, 0), "depth {depth}, {header:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn depths_that_the_routers_chose_give_the_same_bits_when_forced() {
+    let header = routed(Policy::Halt, Cache::Project, Element::Int8);
+    let bytes = random_blob(&header, 5);
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let tokens = tokens(&header, 9, 24);
+    let chosen = forward(&blob, &tokens, 8, 1);
+    let depths: Vec<u8> = chosen.1.iter().map(|mask| mask.count_ones() as u8).collect();
+    assert!(depths.iter().any(|depth| *depth != depths[0]), "the routers decide: {depths:?}");
+    assert!(at_depths(&blob, &tokens, &depths) == chosen);
+    // Where there is no depth, the routers decide.
+    assert!(at_depths(&blob, &tokens, &depths[..7]) == chosen);
+}
+
+#[test]
+fn a_dense_model_can_be_stopped_at_a_depth() {
+    let header = routed(Policy::Dense, Cache::Project, Element::Int8);
+    let bytes = random_blob(&header, 5);
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let tokens = tokens(&header, 9, 24);
+    let depths: Vec<u8> = (0..24).map(|token| 1 + token % 4).collect();
+    let (_, masks) = at_depths(&blob, &tokens, &depths);
+    let wanted: Vec<u32> = depths.iter().map(|depth| (1 << depth) - 1).collect();
+    assert_eq!(masks, wanted);
+    assert!(at_depths(&blob, &tokens, &[4; 24]) == forward(&blob, &tokens, 8, 0));
 }

@@ -51,6 +51,8 @@ struct Output {
     bits_per_character: f64,
     tlops_saved: f64,
     active: Vec<f64>,
+    tokens_per_depth: Vec<usize>,
+    attended: u64,
 }
 
 impl Cmd {
@@ -69,6 +71,8 @@ impl Cmd {
                 bits_per_character: found.bits_per_character(),
                 tlops_saved: found.saved(),
                 active: found.active_shares(),
+                tokens_per_depth: found.depths,
+                attended: found.attended,
             };
             say!("{}", serde_json::to_string(&output)?);
             return Ok(());

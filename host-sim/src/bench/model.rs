@@ -3,23 +3,19 @@
 
 use super::case::Inactive;
 use super::kernel::Counts;
-use crate::answer::Collector;
-use crate::board::{Board, End, Event, Limits};
+use crate::ask::{aligned, ask};
 use crate::cmd::target::Target;
 use crate::image::Image;
-use crate::memory_map::MemoryMap;
 use crate::report::Answer;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use fathom::Blob;
 use fathom::format::header::{MAX_BLOCKS, Tokenizer};
-use fathom::format::record::{MAX_FRAME, Request, encode};
+use fathom::format::record::Request;
 use fathom::format::writer::{Writer, rewrite_header};
 use fathom::format::{Cache, Element, Header, Layout, LinearLayout, Policy};
 
 /// The position of the token that is counted: so many tokens stand before it.
 pub const POSITION: usize = 64;
-/// Instructions after which a run hangs.
-const MOST_INSTRUCTIONS: u64 = 20_000_000_000;
 /// Positions that are cached whatever the policy says, in a cache that omits the rest.
 const KEPT: u16 = 4;
 
@@ -35,16 +31,6 @@ pub struct Model<'a> {
     image: &'a Image,
     target: &'a Target,
     words: Vec<u128>, // a blob is aligned to 16
-}
-
-/// Bytes as aligned words.
-fn aligned(bytes: &[u8]) -> Vec<u128> {
-    let word = |bytes: &[u8]| {
-        let mut word = [0; 16];
-        word[..bytes.len()].copy_from_slice(bytes);
-        u128::from_ne_bytes(word)
-    };
-    bytes.chunks(16).map(word).collect()
 }
 
 impl<'a> Model<'a> {
@@ -191,29 +177,7 @@ impl<'a> Model<'a> {
         let Tokenizer::Bytes { alphabet } = &blob.header().tokenizer;
         let prompt: Vec<u8> = alphabet.iter().copied().cycle().take(POSITION).collect();
         let request = Request { prompt: &prompt, tokens, seed: 1, temperature: 0.8, top_k: 0, effort: None };
-        let mut buffer = [0; MAX_FRAME];
-        let frame = encode(&request, &mut buffer).context("the request does not fit into a frame")?;
-        let map = MemoryMap::firmware();
-        let mut board = Board::assemble(self.target.machine(&map.regions), &map, self.image)?;
-        board.place_model(self.image, model)?;
-        let mut collector = Collector::new(&prompt);
-        let mut trouble = Ok(());
-        let limits = Limits { instructions: MOST_INSTRUCTIONS, ..Limits::default() };
-        let end = board.run_by(&mut |machine, count| machine.run(count), self.image, frame, &limits, &mut |event| {
-            if let Event::Channel(1, bytes) = event {
-                let received = collector.receive(bytes, |_, _| ());
-                if trouble.is_ok() {
-                    trouble = received;
-                }
-            }
-            Ok(())
-        })?;
-        trouble?;
-        match (end, collector.answer) {
-            (End::Exit(0), answer) if answer.ended.is_some() => Ok((board.machine.instructions(), answer)),
-            (_, Answer { failed: Some(why), .. }) => bail!("{why}"),
-            (end, _) => bail!("the firmware does not answer: {}", board.describe_fault(self.image).unwrap_or(end.to_string())),
-        }
+        ask(self.image, self.target, model, &request)
     }
 }
 

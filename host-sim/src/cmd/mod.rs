@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod cost;
 pub mod exec;
 pub mod gdb;
 pub mod guest;

@@ -168,6 +168,15 @@ impl Shape {
         }
     }
 
+    /// Whether the token at `position` leaves keys and values in a block that it runs (`active`) or does not.
+    pub fn is_cached(&self, active: bool, position: usize) -> bool {
+        active
+            || match self.cache {
+                Cache::Project => true,
+                Cache::Omit { kept } => position < usize::from(kept),
+            }
+    }
+
     /// Number of routers: one before every block but the first, none in a dense model.
     pub const fn routers(&self) -> usize {
         match self.policy {

@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 13] = [
+const COMMANDS: [(Program, &[&str]); 14] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -21,6 +21,7 @@ const COMMANDS: [(Program, &[&str]); 13] = [
     (HOST_SIM, &["report"]),
     (HOST_SIM, &["compare"]),
     (HOST_SIM, &["bench"]),
+    (HOST_SIM, &["cost"]),
 ];
 
 #[test]

@@ -1,0 +1,151 @@
+//! What tokens of each depth cost, measured once, against the cycles of real runs.
+
+use fathom::Blob;
+use fathom::format::record::Request;
+use fathom::format::{Cache, Element, Header, Policy, Shape};
+use fathom_exporter::blob_eval::{Evaluation, evaluate, evaluate_at_depths};
+use fathom_exporter::cost::Costs;
+use fathom_host_sim::ask::ask;
+use fathom_host_sim::cmd::target::{Target, TargetOptions};
+use fathom_host_sim::cost;
+use fathom_host_sim::image::Image;
+use fathom_host_sim::report::Answer;
+use fathom_tests::commands::{Scene, host_sim, refuse, succeed};
+use fathom_tests::models::{Aligned, random_blob, routed, tokens};
+use fathom_tests::targets::CORTEX_M4;
+use std::path::Path;
+
+/// Largest distance of the predicted mean of a run from its cycles: what data-dependent branches take (sampling above all) is not predicted.
+const RUN_TOLERANCE: f64 = 0.01;
+
+fn default_model() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/models/default.fathom");
+    std::fs::read(path).expect("the default model is committed")
+}
+
+fn board() -> (Image, Target) {
+    let image = Image::read(&CORTEX_M4.image()).unwrap();
+    let (target, _) = TargetOptions::default().resolve(&image).unwrap();
+    (image, target)
+}
+
+/// What the exporter reads of what the simulator measures.
+fn costs(image: &Image, target: &Target, model: &[u8]) -> Costs {
+    Costs::read(&serde_json::to_string(&cost::measure(image, target, model).unwrap()).unwrap()).unwrap()
+}
+
+/// The generated tokens of an answer as an evaluation: their depths, and what they attended to.
+fn work(shape: &Shape, answer: &Answer) -> Evaluation {
+    let count = |masks: &[u32]| {
+        let mut evaluation = Evaluation::default();
+        evaluation.add_masks(shape, masks.iter().copied());
+        evaluation
+    };
+    let generated = answer.tokens.iter().map(|token| token.active);
+    let (all, prompt) = (count(&answer.prompt.iter().copied().chain(generated).collect::<Vec<_>>()), count(&answer.prompt));
+    let depths = all.depths.iter().enumerate().map(|(depth, count)| count - prompt.depths.get(depth).unwrap_or(&0)).collect();
+    Evaluation { tokens: answer.tokens.len(), attended: all.attended - prompt.attended, depths, ..Evaluation::default() }
+}
+
+fn assert_predicted(image: &Image, target: &Target, model: &[u8], request: &Request<'_>, costs: &Costs) {
+    let aligned = Aligned::copy(model);
+    let shape = *Blob::parse(aligned.bytes()).unwrap().shape();
+    let (_, answer) = ask(image, target, model, request).unwrap();
+    assert!(answer.tokens.len() >= 12);
+    let measured = answer.tokens.iter().map(|token| token.cycles).sum::<u64>() as f64 / answer.tokens.len() as f64;
+    let predicted = costs.cycles_per_token(&work(&shape, &answer)).unwrap();
+    let error = predicted / measured - 1.0;
+    assert!(error.abs() < RUN_TOLERANCE, "{predicted:.0} against {measured:.0}, {:.2}%: {shape:?}", 100.0 * error);
+}
+
+#[test]
+fn cycles_of_the_default_model_follow_from_its_depths_at_every_effort() {
+    let ((image, target), model) = (board(), default_model());
+    let costs = costs(&image, &target, &model);
+    assert_eq!((costs.core.as_str(), costs.depths.len()), ("cortex-m4", 6));
+    assert!(costs.depths.is_sorted_by(|a, b| a.mean_over_window < b.mean_over_window));
+    for effort in [0, 2, 4, 6] {
+        let request = Request { prompt: b"ROMEO:\n", tokens: 120, seed: 5, temperature: 0.8, top_k: 0, effort: Some(effort) };
+        assert_predicted(&image, &target, &model, &request, &costs);
+    }
+}
+
+/// Every policy and cache; wide enough that matrices, as in any model of use, take most of a token.
+fn headers() -> Vec<Header> {
+    let of = |policy, cache| {
+        let mut header = routed(policy, cache, Element::Int8);
+        header.geometry.width = 64;
+        header.geometry.mlp_width = 128;
+        header.geometry.context = 48;
+        header
+    };
+    let kept = Cache::Omit { kept: 2 };
+    vec![
+        of(Policy::Dense, Cache::Project),
+        of(Policy::Halt, Cache::Project),
+        of(Policy::Halt, kept),
+        of(Policy::Skip, Cache::Project),
+        of(Policy::Skip, kept),
+    ]
+}
+
+#[test]
+fn cycles_follow_from_depths_for_every_policy_and_cache() {
+    let (image, target) = board();
+    for header in headers() {
+        let model = random_blob(&header, 5);
+        let costs = costs(&image, &target, model.bytes());
+        assert_eq!(costs.depths.len(), if header.routing.policy == Policy::Dense { 1 } else { 4 });
+        let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: None };
+        assert_predicted(&image, &target, model.bytes(), &request, &costs);
+    }
+}
+
+#[test]
+fn the_mean_over_the_context_stands_for_the_positions_of_an_evaluation() {
+    let ((image, target), model) = (board(), Aligned::copy(&default_model()));
+    let costs = costs(&image, &target, model.bytes());
+    let blob = Blob::parse(model.bytes()).unwrap();
+    let tokens = tokens(blob.header(), 9, 20 * blob.shape().context + 1);
+    let exact = |found: &Evaluation| costs.cycles_per_token(found).unwrap();
+    for point in [0, 3] {
+        let found = evaluate(&blob, &tokens, point, &|_| ()).unwrap();
+        let means = costs.depths.iter().map(|row| row.mean_over_window * found.depths[row.depth] as f64);
+        let mean = means.sum::<f64>() / found.tokens as f64;
+        assert!((mean / exact(&found) - 1.0).abs() < 0.005, "{mean} against {}", exact(&found));
+    }
+    let all = evaluate_at_depths(&blob, &tokens, &vec![6; tokens.len() - 1], &|_| ()).unwrap();
+    assert!((exact(&all) / costs.full() - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn cost_prints_a_table_and_writes_what_the_exporter_reads() {
+    let scene = Scene::default();
+    let header = routed(Policy::Halt, Cache::Project, Element::Int8);
+    let blob = scene.write("model.fathom", random_blob(&header, 5).bytes());
+    let (json, image) = (scene.path("cost.json"), CORTEX_M4.image().into_os_string().into_string().unwrap());
+    let asked = ["cost", &blob, "--image", &image];
+    let text = succeed(&mut host_sim(&[&asked[..], &["--json", &json]].concat()));
+    assert!(text.starts_with("cortex-m4, zero-wait, table cortex-m4/") && text.contains("4 of 4"), "{text}");
+    let written = Costs::read(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let printed = Costs::read(&succeed(&mut host_sim(&[&asked[..], &["--json", "-"]].concat()))).unwrap();
+    assert_eq!(written, printed);
+}
+
+#[test]
+fn rejects_what_is_no_model() {
+    let scene = Scene::default();
+    let image = CORTEX_M4.image().into_os_string().into_string().unwrap();
+    let (missing, text) = (scene.path("missing"), scene.write("text.fathom", &[b'a'; 100]));
+    let mut short = routed(Policy::Dense, Cache::Project, Element::Int8);
+    short.geometry.context = 2;
+    let short = scene.write("short.fathom", random_blob(&short, 5).bytes());
+    let bad: [(&str, &[&str]); 3] = [
+        (&missing, &["cannot read the model", "No such file"]),
+        (&text, &["text.fathom", "not a Fathom model"]),
+        (&short, &["context is 2", "at least 3"]),
+    ];
+    for (model, parts) in bad {
+        refuse(&mut host_sim(&["cost", model, "--image", &image]), scene.folder(), parts);
+    }
+}
