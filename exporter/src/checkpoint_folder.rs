@@ -17,9 +17,9 @@ pub struct Calibration {
     pub points: Vec<OperatingPoint>,
     /// Index of the default point.
     pub default_point: usize,
-    /// Float loss at full depth on the validation split, nats per token.
+    /// Float loss at full depth on the validation part, nats per token.
     pub full_depth_nats: f32,
-    /// Tokens of that split.
+    /// Tokens that it was measured on.
     pub tokens: usize,
 }
 

@@ -1,5 +1,6 @@
 //! The JSON file beside a checkpoint: what its tensors mean.
 
+use crate::split::Split;
 use fathom::format::header::{MAX_OPERATING_POINTS, OperatingPoint};
 use fathom::format::{Element, Geometry, Header, Provenance, Routing, Shape, ShapeError, Tokenizer, Variants};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ pub struct Config {
     pub routing: Routing,
     /// Bytes of the vocabulary, ascending.
     pub alphabet: Vec<u8>,
-    /// SHA-256 of the corpus file.
+    /// SHA-256 of the corpus, unpacked.
     pub corpus_sha256: [u8; 32],
     /// Training seed.
     pub seed: u64,
@@ -24,6 +25,9 @@ pub struct Config {
     pub training_tokens: u64,
     /// Whether the routers predict the loss still to be gained, so that one threshold fits all.
     pub routers_predict_gain: bool,
+    /// How the corpus was divided. Absent from files where it is the default, as in all that are older than splits.
+    #[serde(default, skip_serializing_if = "Split::is_default")]
+    pub split: Split,
 }
 
 impl Config {

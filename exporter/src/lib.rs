@@ -1,12 +1,14 @@
 //! Host-side training, calibration, quantisation and export of Fathom models.
 //!
-//! In the order of the data: a [`corpus`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`quantise`], [`rounding`] and [`hessian`]
+//! In the order of the data: a [`corpus`], its [`split`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`quantise`], [`rounding`] and [`hessian`]
 //! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`], through rounded matrices too, which start
 //! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points; [`export`] writes the blob, which [`blob_eval`]
 //! judges with the runtime's own kernels, beside the depths of [`controls`]; [`cost`] says what its depths cost on a core.
 #![forbid(unsafe_code)]
 
 pub mod fetch;
+
+pub mod split;
 
 pub mod corpus;
 pub mod recipe;

@@ -307,6 +307,7 @@ mod tests {
                 seed: 0,
                 training_tokens: 0,
                 routers_predict_gain: true,
+                split: Default::default(),
             };
             config.shape().unwrap();
         }

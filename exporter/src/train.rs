@@ -71,6 +71,7 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         corpus_sha256: corpus.sha256,
         seed: recipe.seed,
         training_tokens: 0,
+        split: corpus.split,
         routers_predict_gain: !recipe.stages.iter().any(|stage| stage.kind == Kind::Soft),
     };
     let shape = config.shape()?;
@@ -83,7 +84,7 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         let (before, _) = checkpoint::load_config(options.folder)?;
         if (Config { training_tokens: 0, ..before }) != config {
             bail!(
-                "the checkpoint in {} is of another model, seed or corpus: train into another folder",
+                "the checkpoint in {} is of another model, seed, corpus or split: train into another folder",
                 options.folder.display()
             );
         }
@@ -281,7 +282,7 @@ impl Run<'_> {
     fn batch(&self, stage: &Stage) -> Batch {
         let context = self.shape.context;
         let mut random = stream(self.recipe.seed, Purpose::Batch, self.progress.stage, self.progress.step);
-        let text = &self.corpus.training;
+        let text = self.corpus.training();
         let starts: Vec<usize> = (0..stage.batch).map(|_| random.random_range(0..text.len() - context)).collect();
         Batch {
             inputs: starts.iter().flat_map(|start| &text[*start..start + context]).copied().collect(),
@@ -317,7 +318,7 @@ impl Run<'_> {
         if stage.imitation > 0.0 {
             self.teacher = Some(Parameters::new(&tensors)?);
         }
-        let text = &self.corpus.training[..ROUNDING_TOKENS.min(self.corpus.training.len())];
+        let text = &self.corpus.training()[..ROUNDING_TOKENS.min(self.corpus.training().len())];
         round_on_text(&mut tensors, &self.shape, text, INT4, &|_, _| true, &|| ())?;
         self.parameters = Parameters::new(&tensors)?;
         Ok(())

@@ -8,6 +8,7 @@ use fathom_exporter::checkpoint_folder::Folder;
 use fathom_exporter::corpus::Corpus;
 use fathom_exporter::metrics::Metrics;
 use fathom_exporter::recipe::{MlpName, NormName, PolicyName, PositionName, Recipe};
+use fathom_exporter::split::Split;
 use fathom_exporter::train::{Options, train};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -87,7 +88,7 @@ pub fn tiny_text() -> String {
 pub fn tiny_corpus(context: usize) -> (tempfile::NamedTempFile, Corpus) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), tiny_text()).expect("a temporary file can be written");
-    let corpus = Corpus::read(file.path(), context, None).expect("the text is long enough");
+    let corpus = Corpus::read(file.path(), Split::default(), context, None).expect("the text is long enough");
     (file, corpus)
 }
 

@@ -27,7 +27,7 @@ struct Result {
 
 fn window(folder: &Folder) -> Vec<u16> {
     let (_file, corpus) = tiny_corpus(folder.shape.context);
-    corpus.validation[..folder.shape.context].to_vec()
+    corpus.validation()[..folder.shape.context].to_vec()
 }
 
 fn float(folder: &Folder, tokens: &[u16], thresholds: &[f32]) -> Result {

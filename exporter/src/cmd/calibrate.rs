@@ -16,8 +16,9 @@ use std::path::PathBuf;
 /// Find the routers' thresholds for a list of target shares, on held-out text
 #[derive(Parser, Debug)]
 #[command(after_help = "\
-The shares are of token-layer operations saved, met under hard routing through a blob on the first part of the validation
-split. What is printed, and stored with each point, is measured on the whole split. The points are written into the checkpoint's
+The shares are of token-layer operations saved, met under hard routing through a blob on the first tokens of the validation part,
+under the split that the model was trained with. What is printed, and stored with each point, is measured on the whole part, or
+on its first --validation-tokens. The points are written into the checkpoint's
 folder, from where `exporter export` takes them.
 
 Examples:
@@ -36,9 +37,12 @@ pub struct Cmd {
     /// The target that applications get unless they choose
     #[arg(long, default_value_t = 0.4, value_name = "TARGET")]
     default: f64,
-    /// Tokens of held-out text to calibrate on
+    /// Tokens of the validation part to calibrate on
     #[arg(long, default_value_t = 16_384)]
     tokens: usize,
+    /// Tokens from the start of the validation part that losses are measured on [default: all]
+    #[arg(long, value_name = "TOKENS")]
+    validation_tokens: Option<usize>,
     #[command(flatten)]
     element: ElementArguments,
 }
@@ -63,11 +67,13 @@ impl Cmd {
         let Some(default_point) = targets.iter().position(|target| *target == self.default) else {
             bail!("--default {} is not among the targets", self.default);
         };
-        let corpus = Corpus::read(&self.corpus, shape.context, Some(&config.alphabet))?;
-        let tokens = &corpus.validation[..self.tokens.min(corpus.validation.len())];
+        let corpus = Corpus::read(&self.corpus, config.split, shape.context, Some(&config.alphabet))?;
+        let text = corpus.validation();
+        let text = &text[..self.validation_tokens.unwrap_or(text.len()).clamp(2, text.len())];
+        let tokens = &text[..self.tokens.min(text.len())];
         let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
 
-        let full = evaluate(&float, &corpus.validation, shape.context, &Gates::Open, &|_| ())?;
+        let full = evaluate(&float, text, shape.context, &Gates::Open, &|_| ())?;
         let levels = if config.routers_predict_gain { Levels::Common } else { Levels::PerRouter };
         let (rounded, rounding) = self.element.tensors(&folder)?;
         let routed = Model::new(&shape, &Parameters::new(&rounded)?, shape.blocks)?;
@@ -80,7 +86,7 @@ impl Cmd {
         }
         say!("target   saved    nats   active share per block");
         say!("  full   0.000  {:.4}", full.nats());
-        let points = calibrate(&header, &roles, &outputs, &corpus.validation, tokens.len(), &targets, &mut |target, found| {
+        let points = calibrate(&header, &roles, &outputs, text, tokens.len(), &targets, &mut |target, found| {
             let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.2}")).collect();
             let row = format!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" "));
             // A closed stdout does not stop the calibration.
@@ -88,8 +94,7 @@ impl Cmd {
             bar.inc(1);
         })?;
         bar.finish_and_clear();
-        let calibration =
-            Calibration { points, default_point, full_depth_nats: full.nats() as f32, tokens: corpus.validation.len() };
+        let calibration = Calibration { points, default_point, full_depth_nats: full.nats() as f32, tokens: text.len() };
         let text = serde_json::to_string_pretty(&calibration)? + "\n";
         write_whole(&folder.path.join(CALIBRATION_FILE), text.as_bytes())?;
         Ok(())

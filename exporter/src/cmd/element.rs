@@ -20,8 +20,8 @@ pub struct ElementArguments {
     /// Matrices of the blocks that stay int8 in an int4 model
     #[arg(long, value_enum, value_delimiter = ',', value_name = "MATRIX,...")]
     keep_int8: Vec<MatrixName>,
-    /// Round int4 matrices so that their outputs on this text change least, not each row by itself; its first nine tenths are used, as
-    /// in training
+    /// Round int4 matrices so that their outputs on this text change least, not each row by itself; the part of it is used that
+    /// the checkpoint's split trains on
     #[arg(long, value_name = "FILE")]
     calibration_text: Option<PathBuf>,
     /// Tokens of that text
@@ -59,11 +59,11 @@ impl ElementArguments {
         let Some(path) = &self.calibration_text else {
             return Ok((folder.tensors.clone(), ", int4 rounded row by row: --calibration-text loses less"));
         };
-        let corpus = Corpus::read(path, folder.shape.context, Some(&folder.config.alphabet))?;
+        let corpus = Corpus::read(path, folder.config.split, folder.shape.context, Some(&folder.config.alphabet))?;
         if self.calibration_tokens == 0 {
             bail!("--calibration-tokens must be at least 1");
         }
-        let text = &corpus.training[..self.calibration_tokens.min(corpus.training.len())];
+        let text = &corpus.training()[..self.calibration_tokens.min(corpus.training().len())];
         let bar = bar(groups(&folder.shape) as u64, "inputs of matrices");
         let mut tensors = folder.tensors.clone();
         let kept: Vec<&str> = self.keep_int8.iter().map(|matrix| BLOCK_MATRICES[*matrix as usize]).collect();

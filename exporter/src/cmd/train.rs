@@ -3,6 +3,7 @@
 use crate::corpus::Corpus;
 use crate::metrics::Metrics;
 use crate::recipe::Recipe;
+use crate::split::Split;
 use crate::train::{Options, train};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -14,13 +15,18 @@ use std::path::PathBuf;
 Examples:
   exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run
   exporter train exporter/recipes/default.toml --corpus tinyshakespeare.txt --out run --resume
+  exporter train recipe.toml --corpus enwik8.xz --split enwik8 --out run
   exporter train exporter/recipes/int4.toml --from checkpoint --corpus text.txt --out model-int4")]
 pub struct Cmd {
     /// The recipe, TOML
     recipe: PathBuf,
-    /// The corpus: any text file; the last tenth validates
+    /// The corpus: any text file, packed by xz or not
     #[arg(long, value_name = "FILE")]
     corpus: PathBuf,
+    /// How the corpus is divided into training, validation and test parts: 90/10, 80/10/10, or enwik8, whose last 5,000,000 bytes test
+    /// and the 5,000,000 before them validate
+    #[arg(long, default_value = "90/10")]
+    split: Split,
     /// Folder of the checkpoint
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -47,7 +53,7 @@ impl Cmd {
         let text =
             std::fs::read_to_string(&self.recipe).with_context(|| format!("cannot read the recipe {}", self.recipe.display()))?;
         let recipe = Recipe::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", self.recipe.display()))?;
-        let corpus = Corpus::read(&self.corpus, usize::from(recipe.model.context), None)?;
+        let corpus = Corpus::read(&self.corpus, self.split, usize::from(recipe.model.context), None)?;
         let there = self.out.join(crate::checkpoint::TENSORS_FILE).exists();
         if there && !self.resume && !self.force {
             bail!("{} holds a checkpoint: give --resume to go on, or --force to replace it", self.out.display());

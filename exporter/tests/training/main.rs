@@ -8,6 +8,7 @@ mod routing;
 use fathom_exporter::corpus::Corpus;
 use fathom_exporter::metrics::Metrics;
 use fathom_exporter::recipe::Recipe;
+use fathom_exporter::split::Split;
 use fathom_exporter::train::{Options, train};
 use std::path::Path;
 
@@ -19,7 +20,7 @@ fn corpus(folder: &Path) -> Corpus {
     let path = folder.join("corpus.txt");
     let text: Vec<u8> = (0..4_000usize).map(|i| b'a' + (i * i / 7 % 5 + i % 4) as u8).collect();
     std::fs::write(&path, text).unwrap();
-    Corpus::read(&path, 16, None).unwrap()
+    Corpus::read(&path, Split::NineToOne, 16, None).unwrap()
 }
 
 /// Trains `recipe` into `folder`, stopping after `stop` steps of this call.

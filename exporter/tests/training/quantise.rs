@@ -60,7 +60,7 @@ fn fine_tuning_leaves_rounded_matrices_that_beat_rounding_and_resumes_bit_for_bi
     assert_eq!(after.config.training_tokens, before.config.training_tokens + 1_024 + 512);
     let mut plain = before.tensors.clone();
     round_blocks(&mut plain, &before.shape, 7);
-    let text = &corpus.training[..2_000];
+    let text = &corpus.training()[..2_000];
     let (plain, tuned) = (nats(&plain, &before, text), nats(&after.tensors, &after, text));
     assert!(tuned < plain, "{tuned} nats fine-tuned, {plain} rounded");
 }
@@ -71,7 +71,7 @@ fn rounding_on_a_text_spoils_less_than_rounding_rows_and_only_what_is_wanted() {
     let (corpus, path) = (corpus(root.path()), root.path().join("run"));
     trained(&corpus, &path);
     let folder = Folder::load(&path).unwrap();
-    let text = &corpus.training[..2_000];
+    let text = &corpus.training()[..2_000];
     let (mut rows, mut on_text) = (folder.tensors.clone(), folder.tensors.clone());
     // Three bits, so that the difference is far above noise.
     round_blocks(&mut rows, &folder.shape, 3);
@@ -92,7 +92,8 @@ fn rejects_fine_tuning_another_model() {
     run(&Recipe::parse(TINY).unwrap(), &corpus, &before, false, Some(3)).unwrap();
     let mut wider = int4();
     wider.model.mlp_width *= 2;
-    let other = Corpus { alphabet: b"other".to_vec(), ..corpus.clone() };
+    let mut other = corpus.clone();
+    other.alphabet = b"other".to_vec();
     for (recipe, corpus) in [(&wider, &corpus), (&int4(), &other)] {
         let error = run_from(recipe, corpus, &root.path().join("after"), Some(&before), None).unwrap_err().to_string();
         assert!(error.contains("is of another model than the recipe's"), "{error}");
@@ -109,7 +110,7 @@ fn a_fine_tuned_model_calibrates_and_evaluates_through_its_int4_blob_as_in_float
     let folder = Folder::load(&after).unwrap();
     let shape = folder.shape;
     let float = Model::new(&shape, &Parameters::new(&folder.tensors).unwrap(), shape.blocks).unwrap();
-    let text = &corpus.training[..1_500];
+    let text = &corpus.training()[..1_500];
     let outputs = Outputs::new(router_outputs(&float, shape.routers(), text, shape.context).unwrap(), Levels::Common);
     let header = folder.config.header(Element::INT4, &[], 0, 0.0).unwrap();
     let roles = model(&folder.tensors, &shape).unwrap();

@@ -2,7 +2,6 @@
 
 use crate::{TINY, corpus, run};
 use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, load, load_config, save};
-use fathom_exporter::corpus::Corpus;
 use fathom_exporter::evaluate::evaluate;
 use fathom_exporter::model::{Gates, Model, Parameters};
 use fathom_exporter::ops::cross_entropy::cross_entropy;
@@ -92,7 +91,7 @@ fn the_tiny_recipe_learns_and_its_routers_leave_the_trunk_alone() {
     let (config, shape) = load_config(&whole).unwrap();
     assert_eq!(config.training_tokens, 2_048 + 2_048 + 1_024);
     let model = Model::new(&shape, &Parameters::new(&after).unwrap(), shape.blocks).unwrap();
-    let found = evaluate(&model, &corpus.validation, shape.context, &Gates::Open, &|_| ()).unwrap();
+    let found = evaluate(&model, corpus.validation(), shape.context, &Gates::Open, &|_| ()).unwrap();
     let uniform = (corpus.alphabet.len() as f64).ln();
     assert!(found.nats() < uniform - 0.1, "{} nats, uniform {uniform}", found.nats());
 }
@@ -109,7 +108,7 @@ fn routers_predict_the_negative_of_the_loss_still_to_be_gained() {
     let (_, shape) = load_config(&folder).unwrap();
     let model = Model::new(&shape, &Parameters::new(&load(&folder).unwrap().0).unwrap(), shape.blocks).unwrap();
     let tokens = shape.context * 64;
-    let (inputs, targets) = (&corpus.training[..tokens], &corpus.training[1..=tokens]);
+    let (inputs, targets) = (&corpus.training()[..tokens], &corpus.training()[1..=tokens]);
     let pass = model.forward(inputs, shape.context, &Gates::Open, None).unwrap();
     let losses = |depth: usize| cross_entropy(&model.classify(&pass.residuals[depth]).unwrap(), targets).unwrap();
     let gain: Vec<f32> = (losses(1) - losses(3)).unwrap().to_vec1().unwrap();
@@ -133,10 +132,11 @@ fn rejects_resuming_another_seed_corpus_or_model() {
     seed.seed += 1;
     let mut model = recipe.clone();
     model.model.mlp_width *= 2;
-    let other = Corpus { sha256: [9; 32], ..corpus.clone() };
+    let mut other = corpus.clone();
+    other.sha256 = [9; 32];
     for (recipe, corpus) in [(&seed, &corpus), (&model, &corpus), (&recipe, &other)] {
         let error = run(recipe, corpus, &folder, true, None).unwrap_err().to_string();
-        assert!(error.contains("another model, seed or corpus"), "{error}");
+        assert!(error.contains("another model, seed, corpus or split"), "{error}");
     }
     assert!(before == std::fs::read(folder.join(TENSORS_FILE)).unwrap());
 }

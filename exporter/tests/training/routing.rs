@@ -23,6 +23,7 @@ fn shape(policy: Policy, cache: Cache, soft_scaling: bool, modern: bool) -> Shap
         Variants { norm: Norm::LayerNorm, position: Position::Learned, mlp: Mlp::Gelu, bias: true, tied_head: false }
     };
     let config = Config {
+        split: Default::default(),
         geometry: fathom::format::Geometry {
             blocks: 4,
             width: 16,

@@ -110,7 +110,8 @@ fn evaluates(model: &str, corpus: &str, engine: &str) {
     let base = ["eval", model, "--corpus", corpus];
     let eval = |more: &[&str]| json(&succeed(&mut exporter(&[&base[..], &["--json"], more].concat())));
     let found = eval(&[]);
-    assert_eq!(keys(&found), ["active", "bits_per_character", "engine", "nats", "schema", "tlops_saved", "tokens"]);
+    let work = ["active", "attended", "bits_per_character", "engine", "nats", "part", "schema", "split"];
+    assert_eq!(keys(&found), [&work[..], &["tlops_saved", "tokens", "tokens_per_depth"]].concat());
     assert_eq!((&found["schema"], &found["engine"]), (&"fathom-eval/1".into(), &engine.into()));
     let number = |value: &Value, key: &str| value[key].as_f64().unwrap();
     let bits = number(&found, "nats") / std::f64::consts::LN_2;
@@ -126,6 +127,9 @@ fn evaluates(model: &str, corpus: &str, engine: &str) {
 
     let text = succeed(&mut exporter(&base));
     let tokens = found["tokens"].as_u64().unwrap();
-    assert!(text.starts_with(&format!("{engine}, {tokens} tokens of the validation split, hard routing\n")), "{text}");
+    assert!(
+        text.starts_with(&format!("{engine}, {tokens} tokens of the validation part, split 90/10, hard routing\n")),
+        "{text}"
+    );
     assert!(text.contains(&format!("{:.4} nats", number(&found, "nats"))), "{text}");
 }

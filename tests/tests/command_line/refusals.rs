@@ -176,3 +176,16 @@ fn rejects_a_fetched_file_that_is_another_one() {
     refuse(&mut exporter(&[&fetch[..], &[&scene.path("corpus.txt")]].concat()), scene.folder(), &parts);
     refuse(&mut exporter(&[&fetch[..], &[&scene.path("missing")]].concat()), scene.folder(), &["cannot read", "missing"]);
 }
+
+#[test]
+fn rejects_a_part_that_the_split_lacks_and_a_text_too_short_for_a_split() {
+    let scene = Scene::default();
+    let (checkpoint, corpus) = (scene.checkpoint("dense"), scene.path("corpus.txt"));
+    let eval = ["eval", &checkpoint, "--corpus", &corpus];
+    let with = |more: &[&str]| exporter(&[&eval[..], more].concat());
+    refuse(&mut with(&["--part", "test"]), scene.folder(), &["split 90/10 has no test part"]);
+    let short = ["corpus.txt is too short", "its training part has 0 bytes under split enwik8"];
+    refuse(&mut with(&["--split", "enwik8"]), scene.folder(), &short);
+    let found = succeed(&mut with(&["--split", "80/10/10", "--part", "test", "--json"]));
+    assert!(found.contains("\"split\":\"80/10/10\",\"part\":\"test\""), "{found}");
+}
