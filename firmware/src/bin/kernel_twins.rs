@@ -11,7 +11,7 @@ use fathom::format::quad_packing;
 use fathom::kernels::TOKENS_PER_PASS;
 use fathom::kernels::half_float::{self, products, products_portable};
 use fathom::kernels::int4;
-use fathom::kernels::int8::{Matrix, sums, sums_portable};
+use fathom::kernels::int8::{Matrix, matmul, sums, sums_portable};
 use fathom::kernels::quantise::{quantise, quantise_portable};
 use fathom::kernels::requantise::{as_sums, requantise, requantise_portable};
 use fathom::kernels::vector;
@@ -90,12 +90,24 @@ fn int8_agrees(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
         input.iter_mut().for_each(|x| *x = x.abs() / 2);
         input[random.below(columns)] = 16_383;
     }
-    let matrix = Matrix { rows, columns, stride, weights: &weights.0, scales: &[], bias: &[] };
+    let scales: [f32; ROWS] = core::array::from_fn(|row| 1e-3 * (row + 1) as f32);
+    let bias = &[0.5; ROWS][..if case.is_multiple_of(4) { rows } else { 0 }];
+    let matrix = Matrix { rows, columns, stride, weights: &weights.0, scales: &scales[..rows], bias };
     let (mut fast, mut portable) = ([7; TOKENS * ROWS + 1], [7; TOKENS * ROWS + 1]);
     sums(&matrix, input, tokens, &mut fast);
     sums_portable(&matrix, input, tokens, &mut portable);
     portable.iter().for_each(|sum| digest.add(*sum as u32));
-    fast == portable
+    if fast != portable {
+        return false;
+    }
+    let input_scales = [0.25, 0.1, 3e-5, 7.0, 1.0];
+    let values: &mut [f32] = bytemuck::cast_slice_mut(&mut fast);
+    let wanted: &mut [f32] = bytemuck::cast_slice_mut(&mut portable);
+    matmul(&matrix, input, &input_scales, tokens, values);
+    for (wanted, input_scale) in wanted.chunks_exact_mut(rows).zip(input_scales).take(tokens) {
+        requantise_portable(&scales[..rows], bias, input_scale, wanted);
+    }
+    values.iter().zip(wanted).all(|(value, wanted)| value.to_bits() == wanted.to_bits())
 }
 
 #[inline(never)] // their arrays share one stack
@@ -274,7 +286,24 @@ fn vectors_agree(random: &mut Random, case: u32, digest: &mut Digest) -> bool {
     digest.add(wanted as u32);
     portable_sums.iter().for_each(|score| digest.add(score.to_bits()));
     let scores_same = fast_sums.iter().zip(&*portable_sums).all(|(a, b)| a.to_bits() == b.to_bits());
-    same && fast == portable && largest == wanted && scores_same
+
+    // Scores below a largest one, and any bits at all.
+    let mut scores = [[0i32; LENGTH]; 2];
+    let [fast_scores, portable_scores] = &mut scores;
+    fast_scores.iter_mut().for_each(|score| *score = -((random.bits() >> (8 + case % 16)) as i32));
+    if case.is_multiple_of(8) {
+        fast_scores[0] = random.bits() as i32;
+    }
+    portable_scores.copy_from_slice(fast_scores);
+    let totals = [
+        vector::exponentials(&mut fast_scores[..odd], (12 * (case as i32 % 2)) << 16),
+        vector::exponentials_portable(&mut portable_scores[..odd], (12 * (case as i32 % 2)) << 16),
+    ];
+    digest.add(totals[1]);
+    vector::round_parts(fast_scores, y, 1e6, &mut fast[offset..][..odd.min(y.len())]);
+    vector::round_parts_portable(portable_scores, y, 1e6, &mut portable[offset..][..odd.min(y.len())]);
+    portable.iter().for_each(|q| digest.add(*q as u32));
+    same && fast == portable && largest == wanted && scores_same && totals[0] == totals[1] && fast_scores == portable_scores
 }
 
 #[entry]

@@ -1,8 +1,9 @@
 //! From the integer scores of one head to the integer weights of its positions.
 //!
-//! Three passes, each a loop of its own registers. Between the first and the last everything is an integer: the exponential is a table
-//! of powers of two and a straight line, the same on every core and cheap on those without an FPU.
+//! Three passes, each a loop of its own registers. Between the first and the last everything is an integer, the same on every core and cheap
+//! on those without an FPU.
 
+use crate::kernels::vector::{exponentials, round_parts};
 use core::f32::consts::LOG2_E;
 
 /// Largest weight of one position.
@@ -14,70 +15,12 @@ pub const MOST_WEIGHTS: usize = 65_535;
 pub(super) const SCORE_UNITS: f32 = LOG2_E * 65_536.0;
 /// Bits behind the point of an exponential: 4,096 of them, each at most 1, fit into 32 bits.
 const EXPONENTIAL_BITS: u32 = 19;
-/// Steps of the table between 1 and 1/2.
-const STEPS: usize = 128;
-/// Fraction bits of a score below a step.
-const STEP_BITS: u32 = 16 - STEPS.ilog2();
-/// Positions that a turn of a loop handles: neighbouring loads pipeline, and the loop's own instructions are shared.
-const WIDE: usize = 4;
-
-/// `2^(-k / 128)` in units of `2^-31`. The low halfword is also, as an i16, what one unit of a score further adds to it: the word is rounded
-/// so that it fits both.
-static POWERS: [u32; STEPS] = powers();
-
-const fn powers() -> [u32; STEPS] {
-    // The 128th root of 1/2: seven square roots by Newton's method, all in the compiler.
-    let mut root = 0.5f64;
-    let mut halvings = 0;
-    while halvings < STEPS.ilog2() {
-        let square = root;
-        let mut turns = 0;
-        while turns < 30 {
-            root = 0.5 * (root + square / root);
-            turns += 1;
-        }
-        halvings += 1;
-    }
-    let mut table = [0; STEPS];
-    let mut power = 2_147_483_647.0;
-    let mut step = 0;
-    while step < STEPS {
-        let slope = ((power * (root - 1.0) / (1u32 << STEP_BITS) as f64 - 0.5) as i32) as u16 as u32;
-        let upper = ((power - slope as f64) / 65_536.0 + 0.5) as u32;
-        table[step] = (upper << 16) + slope;
-        power *= root;
-        step += 1;
-    }
-    table
-}
-
-/// `2^(-below / 65,536)` in units of `2^-31`, shifted right by the integer part of `below`.
-#[inline(always)]
-fn exponential(below: i32) -> u32 {
-    let below = below.clamp(0, (32 << 16) - 1);
-    // The mask bounds the index, so that no check is left.
-    let word = POWERS[below as usize >> STEP_BITS & (STEPS - 1)] as i32;
-    let further = (below & ((1 << STEP_BITS) - 1)) as i16;
-    let power = word.wrapping_add(i32::from(word as i16) * i32::from(further));
-    power as u32 >> (below >> 16)
-}
 
 /// Replaces each score by `2^((score - largest) / 65,536)` in units of `2^-19`, and returns their sum.
 ///
 /// *Shapes*: `scores` `[visible]`, at most 4,096. *Range*: no score above `largest`, none 2^31 units below it.
-#[inline(never)]
 pub(super) fn exponentiate(scores: &mut [i32], largest: i32) -> u32 {
-    let largest = largest.wrapping_add((31 - EXPONENTIAL_BITS as i32) << 16);
-    let mut total = 0u32;
-    let mut power = |score: &mut i32| {
-        let power = exponential(largest.wrapping_sub(*score));
-        *score = power as i32;
-        total = total.wrapping_add(power);
-    };
-    let (wide, rest) = scores.as_chunks_mut::<WIDE>();
-    wide.iter_mut().for_each(|scores| scores.iter_mut().for_each(&mut power));
-    rest.iter_mut().for_each(power);
-    total
+    exponentials(scores, largest.wrapping_add((31 - EXPONENTIAL_BITS as i32) << 16))
 }
 
 /// Quantises `exponential * value_scale` with one unit, and returns what a sum of `weight * int8` is to be multiplied by to be the
@@ -85,7 +28,6 @@ pub(super) fn exponentiate(scores: &mut [i32], largest: i32) -> u32 {
 ///
 /// *Shapes*: `exponentials` `[visible]`, `value_scales` that many or more, `weights` that many or up to 3 more, which become 0. *Range*:
 /// `total` is the sum of the exponentials, no scale is above `largest_scale`.
-#[inline(never)]
 pub(super) fn quantise_weights(
     exponentials: &[i32],
     total: u32,
@@ -102,23 +44,9 @@ pub(super) fn quantise_weights(
     let most = f32::from(MOST_WEIGHT) / ONE;
     let shared = most_weights / total;
     let unit = if shared < most { shared } else { most } / largest_scale;
-    let fraction = unit * TWO_TO_32;
-    let quantise = |exponential: &i32, value_scale: &f32| {
-        let factor = (value_scale * fraction) as i32;
-        ((i64::from(*exponential) * i64::from(factor) + (1 << 31)) >> 32) as i16
-    };
-    let (wide_exponentials, rest_exponentials) = exponentials.as_chunks::<WIDE>();
-    let (wide_scales, _) = value_scales.as_chunks::<WIDE>();
-    let rest_scales = value_scales.get(WIDE * wide_exponentials.len()..).unwrap_or_default();
-    let (wide, rest) = weights.split_at_mut_checked(WIDE * wide_exponentials.len()).unwrap_or_default();
-    let wide = wide.as_chunks_mut::<WIDE>().0.iter_mut().zip(wide_exponentials).zip(wide_scales);
-    for ((weights, [a, b, c, d]), [i, j, k, l]) in wide {
-        *weights = [quantise(a, i), quantise(b, j), quantise(c, k), quantise(d, l)];
-    }
-    let mut last = rest_exponentials.iter().zip(rest_scales);
-    for weight in rest {
-        *weight = last.next().map_or(0, |(exponential, scale)| quantise(exponential, scale));
-    }
+    let (weights, behind) = weights.split_at_mut_checked(exponentials.len()).unwrap_or_default();
+    round_parts(exponentials, value_scales, unit * TWO_TO_32, weights);
+    behind.fill(0);
     1.0 / (unit * total)
 }
 
@@ -128,17 +56,6 @@ mod tests {
     use super::*;
     use crate::kernels::vector::scale_scores;
     use std::vec::Vec;
-
-    #[test]
-    fn the_exponential_stays_within_its_bound_over_its_whole_range() {
-        for below in 0..32 << 16 {
-            let exact = (-f64::from(below) / 65_536.0).exp2() * 2_147_483_648.0;
-            let error = (f64::from(exponential(below)) - exact).abs();
-            // The table's halfwords and the straight line; then what the shift cuts off.
-            assert!(error <= 4e-5 * exact + 1.0, "{below}: {error} of {exact}");
-        }
-        assert_eq!((exponential(-1), exponential(i32::MAX)), (exponential(0), 0));
-    }
 
     #[test]
     fn the_largest_score_is_found_and_scores_beyond_32_bits_stay_at_the_end() {

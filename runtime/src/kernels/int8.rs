@@ -35,6 +35,11 @@ impl<'m> Matrix<'m> {
 ///
 /// *Shapes*: `input` `[tokens, columns]`, `input_scales` `[tokens]`, `output` `[tokens, rows]`. *Range*: as [`sums`].
 pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: usize, output: &mut [f32]) {
+    #[cfg(all(dsp, vfp, not(feature = "portable")))]
+    if let (1, Some(input_scale)) = (tokens, input_scales.first()) {
+        super::dsp::scaled(matrix, input, *input_scale, output);
+        return super::requantise::add(matrix.bias, output);
+    }
     sums(matrix, input, tokens, as_sums(output));
     for (output, input_scale) in output.chunks_exact_mut(matrix.rows.max(1)).zip(input_scales).take(tokens) {
         requantise(matrix.scales, matrix.bias, *input_scale, output);

@@ -30,6 +30,7 @@ pub mod scalar4;
 #[cfg(armv6m)]
 mod scale1;
 pub mod soft;
+mod softmax;
 #[cfg(any(test, all(scalar, not(armv6m))))]
 mod swar;
 #[cfg(armv6m)]

@@ -4,6 +4,7 @@
 //! length unless it says otherwise; what is longer is ignored.
 
 use super::half_float::{LANES, fold};
+pub use super::softmax::{exponentials_portable, round_parts_portable};
 use crate::math::{Curve, round};
 
 /// Defines operations that are their fast twins where the target has them, and their definitions elsewhere.
@@ -40,6 +41,14 @@ operations! {
     ///
     /// *Range*: any; scores beyond 32 bits are at their end. *Shapes*: `scales` as long as `sums` or longer.
     scale_scores = scale_scores_portable(sums: &mut [f32], scales: &[f32], unit: f32) -> i32;
+    /// Replaces each score by `2^((score - largest) / 65,536)` in units of `2^-31`, rounded down, and returns their sum.
+    ///
+    /// *Range*: no score above `largest`, none 2^31 units below it; the sum is taken modulo 2^32.
+    exponentials = exponentials_portable(scores: &mut [i32], largest: i32) -> u32;
+    /// `rounded = parts * integer part of (scales * factor) / 2^32`, to nearest, the low 16 bits.
+    ///
+    /// *Shapes*: `parts` and `scales` as long as `rounded` or longer.
+    round_parts = round_parts_portable(parts: &[i32], scales: &[f32], factor: f32, rounded: &mut [i16]);
     /// `values = (values * curve(values)) * factors`: a gated activation.
     gate = gate_portable(curve: &Curve, values: &mut [f32], factors: &[f32]);
     /// Turns each adjacent pair `(x, y)` of every head by its angle: `(x cos - y sin, x sin + y cos)`.

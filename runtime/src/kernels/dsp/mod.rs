@@ -10,10 +10,14 @@
 //! Cortex-M33 wants it; and each AND follows a multiplication, where a Cortex-M7 issues both at once.
 #![allow(unsafe_code)] // naked functions, called through pointers whose extents the safe wrappers check
 
+#[cfg(vfp)]
+mod scaled;
 pub(super) mod tile;
 mod vector;
 
 use super::int8::Matrix;
+#[cfg(vfp)]
+use super::requantise::{as_sums, requantise};
 use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, pairs_in_group};
 
 /// A naked function is assembled apart from the target's features; those of Armv8-M would not have the extension in any case.
@@ -31,14 +35,22 @@ macro_rules! processor {
 }
 pub(super) use processor;
 
-/// Twin of [`super::int8::sums_portable`], bit-equal.
-pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+/// Whether the weights are there, and the columns are some that the kernels take.
+fn fits(matrix: &Matrix<'_>) -> bool {
     let Matrix { rows, columns, stride, weights, .. } = *matrix;
-    let Some(last_group) = rows.checked_sub(1).map(|row| row / GROUP_ROWS) else { return };
+    let Some(last_group) = rows.checked_sub(1).map(|row| row / GROUP_ROWS) else { return false };
     let before = (last_group * (GROUP_ROWS / 2)).saturating_mul(stride);
     let has_weights = weights.len().checked_sub(before).is_some_and(|left| left >= pairs_in_group(rows, last_group) * columns);
-    if columns == 0 || columns % 4 != 0 || stride < columns || !has_weights {
-        return debug_assert!(false, "the weights do not have the matrix's shape");
+    let fits = columns > 0 && columns.is_multiple_of(4) && stride >= columns && has_weights;
+    debug_assert!(fits, "the weights do not have the matrix's shape");
+    fits
+}
+
+/// Twin of [`super::int8::sums_portable`], bit-equal.
+pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32]) {
+    let Matrix { rows, columns, .. } = *matrix;
+    if rows == 0 || !fits(matrix) {
+        return;
     }
     if tokens > 1 {
         return several(matrix, input, tokens, sums);
@@ -47,6 +59,27 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
         // SAFETY: the checks above are what it asks for.
         unsafe { vector::sums(matrix, input, sums) }
     }
+}
+
+/// One token's results without the bias: the sums and what [`requantise`] makes of them.
+#[cfg(vfp)]
+pub fn scaled(matrix: &Matrix<'_>, input: &[i16], input_scale: f32, output: &mut [f32]) {
+    let Matrix { rows, columns, scales, .. } = *matrix;
+    if rows == 0 || !fits(matrix) {
+        return;
+    }
+    let (Some(input), Some(output)) = (input.get(..columns), output.get_mut(..rows)) else { return };
+    let start = start(input);
+    // SAFETY: the checks above are what it asks for.
+    let done = unsafe { scaled::groups(matrix, input, start, input_scale, output) };
+    if done == 0 {
+        // SAFETY: as above.
+        unsafe { vector::sums(matrix, input, as_sums(output)) }
+    } else {
+        // SAFETY: as above; the input is one piece, since there are results.
+        unsafe { vector::last_group(matrix, input, 0, start, as_sums(output)) }
+    }
+    requantise(scales.get(done..rows).unwrap_or_default(), &[], input_scale, output.get_mut(done..).unwrap_or_default());
 }
 
 /// The sums of several tokens; the matrix is as [`sums`] wants it.

@@ -30,7 +30,7 @@ pub fn requantise_portable(scales: &[f32], bias: &[f32], input_scale: f32, value
     add(bias, values);
 }
 
-fn add(bias: &[f32], values: &mut [f32]) {
+pub(super) fn add(bias: &[f32], values: &mut [f32]) {
     for (value, bias) in values.iter_mut().zip(bias) {
         *value += bias;
     }

@@ -7,6 +7,8 @@
 #[cfg(dsp)]
 mod gate;
 #[cfg(dsp)]
+mod softmax;
+#[cfg(dsp)]
 mod to_integers;
 #[cfg(dsp)]
 pub mod vector;
@@ -26,7 +28,7 @@ macro_rules! processor {
         ".fpu fpv4-sp-d16"
     };
 }
-use processor;
+pub(super) use processor;
 
 /// Adds four products of a row to its lanes: weights in two words, activations in four registers; s12 to s15 are free.
 macro_rules! four_products {

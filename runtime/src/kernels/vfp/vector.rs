@@ -6,6 +6,7 @@
 
 pub use super::gate::{gate, rotate};
 use super::processor;
+pub use super::softmax::{exponentials, round_parts};
 pub use super::to_integers::{largest_magnitude, round_products, scale_scores};
 use crate::kernels::half_float::{LANES, fold};
 use crate::kernels::vector;
