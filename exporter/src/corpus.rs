@@ -21,7 +21,7 @@ pub enum CorpusError {
     Unpack(PathBuf, std::io::Error),
     /// It is empty.
     Empty(PathBuf),
-    /// It is longer than [`MAX_BYTES`].
+    /// It is longer than any corpus may be (1 GiB).
     TooLong(PathBuf),
     /// A part has not one whole window.
     TooShort {
