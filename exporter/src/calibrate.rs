@@ -1,60 +1,63 @@
 //! Finds one threshold per router for each target share of saved token-layer operations.
 //!
-//! A router that halts a token changes what later routers see, so shares are reached in a closed loop: thresholds are read off the
-//! distribution of router outputs at full depth at some level, the model is run under hard routing through its blob, and the level is
+//! A router that halts a token changes what later routers see, so shares are reached in a closed loop: thresholds are read off a
+//! pass at full depth at some level, the model is run under hard routing through its blob, and the level is
 //! bisected until the measured share meets the target.
 
 use crate::blob_eval::{Evaluation, evaluate};
+use crate::evaluate::OpenPass;
 use crate::export::blob;
 use crate::tensors::ModelTensors;
+use crate::thresholds::Path;
 use anyhow::{Result, bail};
 use fathom::Blob;
 use fathom::format::header::MAX_OPERATING_POINTS;
 use fathom::format::writer::rewrite_header;
-use fathom::format::{Header, OperatingPoint};
+use fathom::format::{Header, OperatingPoint, Policy};
 
 /// Largest accepted distance of a measured share from its target.
 pub const SHARE_TOLERANCE: f64 = 0.005;
 /// Halvings of the level: below one token in a hundred thousand.
 const BISECTIONS: usize = 18;
 
-/// How a level becomes thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Levels {
-    /// All routers share one threshold, a quantile of all outputs: for routers that predict the same quantity, the gain still to come.
-    Common,
-    /// Each router has the same quantile of its own outputs: for gates whose ranges differ from layer to layer.
-    PerRouter,
-}
-
-/// Router outputs on a text at full depth, sorted: `[routers][tokens]`; and how a level becomes thresholds.
+/// Ways to thresholds, from halting nothing to halting everything.
 #[derive(Clone, Debug)]
-pub struct Outputs {
-    routers: Vec<Vec<f32>>,
-    levels: Levels,
+pub enum Levels {
+    /// Thresholds by what depth is worth: for routers that halt and predict the gain still to come.
+    Priced(Path),
+    /// One threshold for all routers, a quantile of all outputs `[routers * tokens]`, sorted: for routers that skip and predict that gain.
+    Common(Vec<f32>, usize),
+    /// Each router has the same quantile of its own outputs, `[routers][tokens]`, sorted: for gates whose ranges differ from layer to
+    /// layer.
+    PerRouter(Vec<Vec<f32>>),
 }
 
-impl Outputs {
-    /// Sorts the outputs, `[routers][tokens]`.
-    pub fn new(mut routers: Vec<Vec<f32>>, levels: Levels) -> Self {
-        routers.iter_mut().for_each(|router| router.sort_by(f32::total_cmp));
-        Self { routers, levels }
+impl Levels {
+    /// The way that suits a model's routers, from a pass of a text at full depth.
+    pub fn new(policy: Policy, routers_predict_gain: bool, pass: OpenPass) -> Self {
+        let routers = pass.outputs.len();
+        match (routers_predict_gain, policy) {
+            (true, Policy::Halt) => Self::Priced(Path::new(&pass)),
+            (true, _) => Self::Common(sorted(pass.outputs.concat()), routers),
+            (false, _) => Self::PerRouter(pass.outputs.into_iter().map(sorted).collect()),
+        }
     }
 
-    /// Thresholds at `level` of halting, 0 (nothing halts) to 1 (everything does).
+    /// Thresholds `[routers]` at `level` of halting, 0 (nothing halts) to 1 (everything does).
     fn thresholds(&self, level: f64) -> Vec<f32> {
-        if level <= 0.0 {
-            return vec![f32::MAX; self.routers.len()];
-        }
-        match self.levels {
-            Levels::PerRouter => self.routers.iter().map(|router| quantile(router, 1.0 - level)).collect(),
-            Levels::Common => {
-                let mut all: Vec<f32> = self.routers.iter().flatten().copied().collect();
-                all.sort_by(f32::total_cmp);
-                vec![quantile(&all, 1.0 - level); self.routers.len()]
-            }
+        match self {
+            Self::Priced(path) => path.thresholds(level),
+            Self::Common(_, routers) if level <= 0.0 => vec![f32::MAX; *routers],
+            Self::Common(all, routers) => vec![quantile(all, 1.0 - level); *routers],
+            Self::PerRouter(routers) if level <= 0.0 => vec![f32::MAX; routers.len()],
+            Self::PerRouter(routers) => routers.iter().map(|router| quantile(router, 1.0 - level)).collect(),
         }
     }
+}
+
+fn sorted(mut outputs: Vec<f32>) -> Vec<f32> {
+    outputs.sort_by(f32::total_cmp);
+    outputs
 }
 
 fn quantile(sorted: &[f32], share: f64) -> f32 {
@@ -70,7 +73,7 @@ fn quantile(sorted: &[f32], share: f64) -> f32 {
 pub fn calibrate(
     header: &Header,
     model: &ModelTensors,
-    outputs: &Outputs,
+    levels: &Levels,
     text: &[u16],
     tokens: usize,
     targets: &[f64],
@@ -83,7 +86,7 @@ pub fn calibrate(
     targets.sort_by(|a, b| b.total_cmp(a));
     // The tensors are quantised once; only the header changes from one measurement to the next.
     let mut header = header.clone();
-    let open = OperatingPoint { thresholds: outputs.thresholds(0.0).into_iter().collect(), saved: 0.0, loss_nats: 0.0 };
+    let open = OperatingPoint { thresholds: levels.thresholds(0.0).into_iter().collect(), saved: 0.0, loss_nats: 0.0 };
     header.operating_points = [open].into_iter().collect();
     header.default_point = 0;
     let mut bytes = blob(&header, model)?;
@@ -96,7 +99,7 @@ pub fn calibrate(
     let mut points = Vec::new();
     for target in targets {
         let mut at = |level: f64| -> Result<(Vec<f32>, f64)> {
-            let thresholds = outputs.thresholds(level);
+            let thresholds = levels.thresholds(level);
             let saved = run(&thresholds, sample)?.saved();
             Ok((thresholds, saved))
         };

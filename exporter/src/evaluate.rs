@@ -37,17 +37,31 @@ pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>
     Ok(sum)
 }
 
-/// Router outputs at full depth, `[routers][tokens]`, for calibration.
+/// What one pass at full depth says of every token of a text.
+#[derive(Clone, Debug, Default)]
+pub struct OpenPass {
+    /// Router outputs, `[routers][tokens]`.
+    pub outputs: Vec<Vec<f32>>,
+    /// Cross-entropy in nats if the token stopped after each block, `[blocks][tokens]`.
+    pub losses: Vec<Vec<f32>>,
+}
+
+/// Runs a text at full depth, for calibration; every token but the first is predicted once.
 ///
 /// # Errors
 /// Those of candle.
-pub fn router_outputs(model: &Model, routers: usize, tokens: &[u16], context: usize) -> Result<Vec<Vec<f32>>> {
-    let mut outputs = vec![Vec::new(); routers];
+pub fn open_pass(model: &Model, tokens: &[u16], context: usize) -> Result<OpenPass> {
+    let shape = model.shape();
+    let mut open = OpenPass { outputs: vec![Vec::new(); shape.routers()], losses: vec![Vec::new(); shape.blocks] };
     for window in windows(tokens.len(), context) {
         let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Open, None)?;
-        for (router, outputs) in outputs.iter_mut().enumerate() {
+        for (router, outputs) in open.outputs.iter_mut().enumerate() {
             outputs.extend(model.router(router + 1, &pass.residuals[router + 1])?.to_vec1::<f32>()?);
         }
+        let targets = &tokens[window.start + 1..=window.end];
+        for (exit, losses) in open.losses.iter_mut().enumerate() {
+            losses.extend(cross_entropy(&model.classify(&pass.residuals[exit + 1])?, targets)?.to_vec1::<f32>()?);
+        }
     }
-    Ok(outputs)
+    Ok(open)
 }

@@ -1,8 +1,8 @@
 //! Host-side training, calibration, quantisation and export of Fathom models.
 //!
 //! In the order of the data: a [`corpus`], its [`split`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`quantise`], [`rounding`] and [`hessian`]
-//! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`], through rounded matrices too, which start
-//! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points; [`export`] writes the blob, which [`blob_eval`]
+//! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`] and those of [`joint`] stages, through rounded matrices too, which start
+//! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points along the [`thresholds`] by price; [`export`] writes the blob, which [`blob_eval`]
 //! judges with the runtime's own kernels, beside the depths of [`controls`]; [`cost`] says what its depths cost on a core.
 #![forbid(unsafe_code)]
 
@@ -30,6 +30,9 @@ pub mod model;
 pub mod random;
 
 pub mod losses;
+
+pub mod joint;
+
 pub mod optimiser;
 
 pub mod calibrated_rounding;
@@ -38,6 +41,8 @@ pub mod metrics;
 pub mod train;
 
 pub mod evaluate;
+
+pub mod thresholds;
 
 pub mod calibrate;
 

@@ -57,10 +57,8 @@ pub fn trunk(
             if shallow { exit } else { blocks }
         })
         .collect();
-    let mut masks = streams(Purpose::Dropout);
-    let mut dropout = |x: &Tensor| dropped(x, stage.dropout, &mut masks);
-    let drop: Option<&mut Dropout<'_>> = if stage.dropout > 0.0 { Some(&mut dropout) } else { None };
-    let pass = model.forward(&batch.inputs, shape.context, &Gates::Depths(&depths), drop)?;
+    let pass =
+        with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::Depths(&depths), drop)?))?;
     let taught = match teacher {
         Some(teacher) => Some((teacher, teacher.forward(&batch.inputs, shape.context, &Gates::Depths(&depths), None)?)),
         None => None,
@@ -90,10 +88,7 @@ pub fn trunk(
 /// # Errors
 /// Those of candle.
 pub fn soft(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, streams: &Streams<'_>) -> Result<Loss> {
-    let mut masks = streams(Purpose::Dropout);
-    let mut dropout = |x: &Tensor| dropped(x, stage.dropout, &mut masks);
-    let drop: Option<&mut Dropout<'_>> = if stage.dropout > 0.0 { Some(&mut dropout) } else { None };
-    let pass = model.forward(&batch.inputs, shape.context, &Gates::Soft, drop)?;
+    let pass = with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::Soft, drop)?))?;
     let last = &pass.residuals[pass.residuals.len() - 1];
     let loss = cross_entropy(&model.classify(last)?, &batch.targets)?.mean_all()?;
     let gates = Tensor::stack(&pass.gates, 0)?.mean_all()?;
@@ -120,6 +115,17 @@ pub fn routers(model: &Model, shape: &Shape, batch: &Batch) -> Result<Loss> {
     let loss = Tensor::stack(&errors, 0)?.mean_all()?;
     let shown = f64::from(loss.to_scalar::<f32>()?);
     Ok(Loss { loss, shown, active: 1.0 })
+}
+
+/// Calls `f` with the stage's dropout, if it has any.
+pub(crate) fn with_dropout<R>(
+    stage: &Stage,
+    streams: &Streams<'_>,
+    f: impl FnOnce(Option<&mut Dropout<'_>>) -> Result<R>,
+) -> Result<R> {
+    let mut masks = streams(Purpose::Dropout);
+    let mut dropout = |x: &Tensor| dropped(x, stage.dropout, &mut masks);
+    f(if stage.dropout > 0.0 { Some(&mut dropout) } else { None })
 }
 
 /// Inverted dropout: each element is zero with probability `share`.

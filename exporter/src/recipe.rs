@@ -111,6 +111,8 @@ pub enum Kind {
     Routers,
     /// Everything, end to end with soft gates: the published method.
     Soft,
+    /// Everything: exits and routers from the first step, with half of the sequences run again under hard routing.
+    Joint,
     /// As a trunk, through block matrices rounded to `bits`: it starts from matrices rounded on training text, and at its end the
     /// matrices become what they are rounded to.
     Quantise,
@@ -119,7 +121,7 @@ pub enum Kind {
 impl Kind {
     /// Whether the routers are trained.
     const fn trains_routers(self) -> bool {
-        matches!(self, Self::Routers | Self::Soft)
+        matches!(self, Self::Routers | Self::Soft | Self::Joint)
     }
 }
 
@@ -160,6 +162,15 @@ pub struct Stage {
     /// that of other stages.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub imitation: f64,
+    /// Weight, in joint stages, of the mean loss of the shallower exits beside that of the last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shallow_weight: f64,
+    /// Share of a shallower exit's loss, in joint stages, that is its distance from the predictions at full depth.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub self_distillation: f64,
+    /// Largest share of token-layer operations that routed passes of joint stages save; each step draws its own below it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub save: f64,
     /// Bits of a rounded weight, in quantise stages: 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u8>,
@@ -213,6 +224,23 @@ impl Recipe {
             if !(0.0..=1.0).contains(&stage.imitation) || (stage.imitation > 0.0 && stage.kind != Kind::Quantise) {
                 return fail("imitation is a share from 0 to 1 of a quantise stage's loss".into());
             }
+            let joint = [stage.shallow_weight, stage.self_distillation, stage.save];
+            if joint.iter().any(|value| *value != 0.0) && stage.kind != Kind::Joint {
+                return fail("shallow_weight, self_distillation and save belong to joint stages".into());
+            }
+            if !(0.0..f64::INFINITY).contains(&stage.shallow_weight) {
+                return fail(format!("shallow_weight is {}, but must not be negative", stage.shallow_weight));
+            }
+            if !(0.0..=1.0).contains(&stage.self_distillation) {
+                return fail("self_distillation is a share from 0 to 1".into());
+            }
+            let most = 1.0 - 1.0 / all as f64;
+            if !(0.0..=most).contains(&stage.save) {
+                return fail(format!("save is {}, but {all} blocks save 0 to {most:.3}", stage.save));
+            }
+            if stage.kind == Kind::Joint && (recipe.model.policy != PolicyName::Halt || recipe.model.soft_scaling) {
+                return fail("a joint stage trains routers that halt, without soft scaling".into());
+            }
             if stage.kind == Kind::Quantise && blocks != all {
                 return fail(format!("a quantise stage uses all {all} blocks"));
             }
@@ -224,11 +252,15 @@ impl Recipe {
                 return fail("a dense model has no routers to train".into());
             }
             if stage.kind.trains_routers() && (blocks != all || all == 1) {
-                return fail(format!("routers and soft stages use all blocks, at least 2; this one has {blocks} of {all}"));
+                return fail(format!(
+                    "routers, soft and joint stages use all blocks, at least 2; this one has {blocks} of {all}"
+                ));
             }
         }
         if recipe.model.policy != PolicyName::Dense && !recipe.stages.iter().any(|stage| stage.kind.trains_routers()) {
-            return Err("policy skip or halt needs a stage of kind routers or soft; a model without routers is dense".into());
+            return Err(
+                "policy skip or halt needs a stage of kind routers, soft or joint; a model without routers is dense".into()
+            );
         }
         Ok(recipe)
     }
@@ -330,6 +362,13 @@ mod tests {
             ("kind = \"trunk\"\nblocks = 2", "kind = \"quantise\"\nbits = 4", "stage 1: only routers can be trained after"),
             ("kind = \"trunk\"", "kind = \"trunk\"\nbits = 4", "stage 0: a quantise stage has bits = 4, and no other"),
             ("dropout = 0.1", "imitation = 0.5", "stage 0: imitation is a share"),
+            ("dropout = 0.1", "save = 0.5", "stage 0: shallow_weight, self_distillation and save belong to joint"),
+            (
+                "kind = \"trunk\"\nblocks = 2",
+                "kind = \"joint\"\nsave = 0.7",
+                "stage 0: save is 0.7, but 3 blocks save 0 to 0.667",
+            ),
+            ("kind = \"trunk\"\nblocks = 2", "kind = \"joint\"\nshallow_weight = -1.0", "stage 0: shallow_weight is -1"),
             ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
         ];
         for (old, new, wanted) in cases {

@@ -6,6 +6,7 @@ use crate::checkpoint::{self, Role, Tensors, parameters};
 use crate::checkpoint_folder::{CALIBRATION_FILE, Folder};
 use crate::config::Config;
 use crate::corpus::Corpus;
+use crate::joint::joint;
 use crate::losses::{self, Batch, Loss};
 use crate::metrics::{Metrics, Point};
 use crate::model::{Model, Parameters};
@@ -256,7 +257,7 @@ impl Run<'_> {
         let wanted = |name: &str| match stage.kind {
             Kind::Trunk | Kind::Quantise => !is_router(name),
             Kind::Routers => is_router(name),
-            Kind::Soft => true,
+            Kind::Soft | Kind::Joint => true,
         };
         let all = parameters(&self.shape).into_iter();
         all.filter(|(name, ..)| wanted(name) && !unused(name)).map(|(name, _, role)| (name, role)).collect()
@@ -303,6 +304,7 @@ impl Run<'_> {
         let Loss { loss, shown, active } = match stage.kind {
             Kind::Trunk | Kind::Quantise => losses::trunk(model, teacher, &self.shape, stage, &batch, &streams)?,
             Kind::Routers => losses::routers(model, &self.shape, &batch)?,
+            Kind::Joint => joint(model, &self.shape, stage, &batch, self.progress.step as f64 / steps as f64, &streams)?,
             Kind::Soft => losses::soft(model, &self.shape, stage, &batch, &streams)?,
         };
         let rate = learning_rate(self.progress.step, steps, stage.warmup, stage.learning_rate);

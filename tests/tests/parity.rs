@@ -5,7 +5,7 @@ use fathom::{Blob, NoProbe, Plan, Session};
 use fathom_exporter::aligned::Aligned;
 use fathom_exporter::checkpoint::model;
 use fathom_exporter::checkpoint_folder::Folder;
-use fathom_exporter::evaluate::router_outputs;
+use fathom_exporter::evaluate::open_pass;
 use fathom_exporter::export::blob;
 use fathom_exporter::model::{Gates, Model, Parameters};
 use fathom_exporter::quantise::INT4;
@@ -81,7 +81,7 @@ fn thresholds(folder: &Folder, tokens: &[u16]) -> Vec<Vec<f32>> {
     }
     let parameters = Parameters::new(&folder.tensors).unwrap();
     let model = Model::new(&folder.shape, &parameters, folder.shape.blocks).unwrap();
-    let mut outputs = router_outputs(&model, routers, tokens, folder.shape.context).unwrap();
+    let mut outputs = open_pass(&model, tokens, folder.shape.context).unwrap().outputs;
     let widest = |outputs: &mut Vec<f32>| {
         outputs.sort_by(f32::total_cmp);
         let middle = &outputs[outputs.len() / 4..outputs.len() * 3 / 4];

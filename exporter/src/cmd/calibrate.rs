@@ -2,11 +2,11 @@
 
 use super::bar;
 use super::element::ElementArguments;
-use crate::calibrate::{Levels, Outputs, calibrate};
+use crate::calibrate::{Levels, calibrate};
 use crate::checkpoint::{model, write_whole};
 use crate::checkpoint_folder::{CALIBRATION_FILE, Calibration, Folder};
 use crate::corpus::Corpus;
-use crate::evaluate::{evaluate, router_outputs};
+use crate::evaluate::{evaluate, open_pass};
 use crate::model::{Gates, Model, Parameters};
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -74,10 +74,9 @@ impl Cmd {
         let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
 
         let full = evaluate(&float, text, shape.context, &Gates::Open, &|_| ())?;
-        let levels = if config.routers_predict_gain { Levels::Common } else { Levels::PerRouter };
         let (rounded, rounding) = self.element.tensors(&folder)?;
         let routed = Model::new(&shape, &Parameters::new(&rounded)?, shape.blocks)?;
-        let outputs = Outputs::new(router_outputs(&routed, shape.routers(), tokens, shape.context)?, levels);
+        let levels = Levels::new(shape.policy, config.routers_predict_gain, open_pass(&routed, tokens, shape.context)?);
         let header = config.header(self.element.element()?, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
         let roles = model(&rounded, &shape)?;
         let bar = bar(targets.len() as u64, "points");
@@ -86,7 +85,7 @@ impl Cmd {
         }
         say!("target   saved    nats   active share per block");
         say!("  full   0.000  {:.4}", full.nats());
-        let points = calibrate(&header, &roles, &outputs, text, tokens.len(), &targets, &mut |target, found| {
+        let points = calibrate(&header, &roles, &levels, text, tokens.len(), &targets, &mut |target, found| {
             let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.2}")).collect();
             let row = format!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" "));
             // A closed stdout does not stop the calibration.

@@ -3,12 +3,12 @@
 use crate::{TINY, corpus, run, run_from};
 use fathom::Blob;
 use fathom::format::Element;
-use fathom_exporter::calibrate::{Levels, Outputs, calibrate};
+use fathom_exporter::calibrate::{Levels, calibrate};
 use fathom_exporter::calibrated_rounding::round_on_text;
 use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, Tensors, model, name};
 use fathom_exporter::checkpoint_folder::Folder;
 use fathom_exporter::corpus::Corpus;
-use fathom_exporter::evaluate::{evaluate, router_outputs};
+use fathom_exporter::evaluate::{evaluate, open_pass};
 use fathom_exporter::export::blob;
 use fathom_exporter::model::{Gates, Model, Parameters};
 use fathom_exporter::quantise::INT4;
@@ -111,10 +111,10 @@ fn a_fine_tuned_model_calibrates_and_evaluates_through_its_int4_blob_as_in_float
     let shape = folder.shape;
     let float = Model::new(&shape, &Parameters::new(&folder.tensors).unwrap(), shape.blocks).unwrap();
     let text = &corpus.training()[..1_500];
-    let outputs = Outputs::new(router_outputs(&float, shape.routers(), text, shape.context).unwrap(), Levels::Common);
+    let levels = Levels::new(shape.policy, true, open_pass(&float, text, shape.context).unwrap());
     let header = folder.config.header(Element::INT4, &[], 0, 0.0).unwrap();
     let roles = model(&folder.tensors, &shape).unwrap();
-    let points = calibrate(&header, &roles, &outputs, text, 1_500, &[0.3, 0.0], &mut |_, _| ()).unwrap();
+    let points = calibrate(&header, &roles, &levels, text, 1_500, &[0.3, 0.0], &mut |_, _| ()).unwrap();
     assert!((points[0].saved - 0.3).abs() < 0.01);
     // The integers of the blob are those of the checkpoint: what is left are activations in int8.
     let nats = nats(&folder.tensors, &folder, text);

@@ -15,6 +15,13 @@ fn soft() -> Recipe {
     Recipe::parse(&(model + stage)).unwrap()
 }
 
+/// Trunk, exits and routers together, on the tiny model.
+fn joint() -> Recipe {
+    let model = TINY.split("[[stage]]").next().unwrap();
+    let stage = "[[stage]]\nkind = \"joint\"\ntokens = 2_048\nbatch = 4\nlearning_rate = 3e-3\ndropout = 0.1\nsave = 0.5\n";
+    Recipe::parse(&format!("{model}{stage}shallow_weight = 0.5\nself_distillation = 0.3\n")).unwrap()
+}
+
 /// Lines of the metrics file without the speed, which no two runs share.
 fn metrics(folder: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
@@ -35,7 +42,9 @@ fn same_files(a: &Path, b: &Path) {
 #[test]
 fn resuming_anywhere_equals_an_uninterrupted_run() {
     // 32 trunk steps, 32 grown steps, 16 router steps: stops inside each stage and at both borders.
-    for (recipe, stops) in [(Recipe::parse(TINY).unwrap(), vec![5, 31, 32, 33, 50, 64, 70]), (soft(), vec![9])] {
+    for (recipe, stops) in
+        [(Recipe::parse(TINY).unwrap(), vec![5, 31, 32, 33, 50, 64, 70]), (soft(), vec![9]), (joint(), vec![3, 20])]
+    {
         let root = tempfile::tempdir().unwrap();
         let corpus = corpus(root.path());
         let whole = root.path().join("whole");
@@ -169,4 +178,24 @@ fn rejects_moments_of_another_size_and_a_checkpoint_without_state() {
     save(&folder, &tensors, None).unwrap();
     let error = run(&recipe, &corpus, &folder, true, None).unwrap_err().to_string();
     assert!(error.contains("no training state"), "{error}");
+}
+
+#[test]
+fn a_joint_stage_trains_exits_and_routers_and_saves_late() {
+    let root = tempfile::tempdir().unwrap();
+    let corpus = corpus(root.path());
+    let folder = root.path().join("joint");
+    run(&joint(), &corpus, &folder, false, None).unwrap();
+    let lines = metrics(&folder);
+    let value = |line: &serde_json::Value, key: &str| line[key].as_f64().unwrap();
+    let (first, last) = (&lines[0], &lines[lines.len() - 1]);
+    assert!(value(last, "loss") < value(first, "loss"), "{first} .. {last}");
+    assert!(value(first, "active") > value(last, "active"), "routed passes save from the first step: {first} .. {last}");
+    // Every router left its initial weights, which are those of a run of no steps.
+    let start = root.path().join("start");
+    run(&joint(), &corpus, &start, false, Some(1)).unwrap();
+    let (before, after) = (load(&start).unwrap().0, load(&folder).unwrap().0);
+    let routers: Vec<_> = before.iter().filter(|(name, _)| name.contains("router") && !name.starts_with("optimiser")).collect();
+    assert!(!routers.is_empty());
+    assert!(routers.iter().all(|(name, values)| after[*name] != **values));
 }
