@@ -4,16 +4,18 @@
 //! pass at full depth at some level, the model is run under hard routing through its blob, and the level is
 //! bisected until the measured share meets the target.
 
+use crate::aligned::Aligned;
 use crate::blob_eval::{Evaluation, evaluate};
+use crate::checkpoint_folder::full_depth;
 use crate::evaluate::OpenPass;
 use crate::export::blob;
 use crate::tensors::ModelTensors;
 use crate::thresholds::Path;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use fathom::Blob;
 use fathom::format::header::MAX_OPERATING_POINTS;
 use fathom::format::writer::rewrite_header;
-use fathom::format::{Header, OperatingPoint, Policy};
+use fathom::format::{Header, OperatingPoint, Policy, Shape};
 
 /// Largest accepted distance of a measured share from its target.
 pub const SHARE_TOLERANCE: f64 = 0.005;
@@ -65,42 +67,45 @@ fn quantile(sorted: &[f32], share: f64) -> f32 {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// One operating point per target, from the most saved to the least. `targets` are shares in `0..1`; 0 gives full depth. Shares are
-/// met on the first `tokens` of `text`; what a point says of itself is measured on all of it.
-///
-/// # Errors
-/// A target that the model cannot reach within [`SHARE_TOLERANCE`], too many targets, or a model that cannot be exported.
-pub fn calibrate(
-    header: &Header,
-    model: &ModelTensors,
-    levels: &Levels,
-    text: &[u16],
-    tokens: usize,
-    targets: &[f64],
-    report: &mut dyn FnMut(f64, &Evaluation),
-) -> Result<Vec<OperatingPoint>> {
-    if targets.is_empty() || targets.len() > MAX_OPERATING_POINTS {
-        bail!("give 1 to {MAX_OPERATING_POINTS} targets, found {}", targets.len());
+/// A model as a blob whose thresholds can be changed: the tensors are quantised once, only the header changes.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    header: Header,
+    bytes: Aligned,
+}
+
+impl Candidate {
+    /// At full depth. The operating points of `header` are replaced by one.
+    ///
+    /// # Errors
+    /// A model that cannot be exported.
+    pub fn new(header: &Header, model: &ModelTensors) -> Result<Self> {
+        let mut header = header.clone();
+        header.operating_points = full_depth(Shape::new(&header)?.routers()).points.into_iter().collect();
+        header.default_point = 0;
+        let bytes = blob(&header, model)?;
+        Ok(Self { header, bytes })
     }
-    let mut targets = targets.to_vec();
-    targets.sort_by(|a, b| b.total_cmp(a));
-    // The tensors are quantised once; only the header changes from one measurement to the next.
-    let mut header = header.clone();
-    let open = OperatingPoint { thresholds: levels.thresholds(0.0).into_iter().collect(), saved: 0.0, loss_nats: 0.0 };
-    header.operating_points = [open].into_iter().collect();
-    header.default_point = 0;
-    let mut bytes = blob(&header, model)?;
-    let mut run = |thresholds: &[f32], text: &[u16]| -> Result<Evaluation> {
-        header.operating_points[0].thresholds = thresholds.iter().copied().collect();
-        rewrite_header(bytes.bytes_mut(), &header)?;
-        evaluate(&Blob::parse(bytes.bytes())?, text, 0, &|_| ())
-    };
-    let sample = &text[..tokens.min(text.len())];
-    let mut points = Vec::new();
-    for target in targets {
+
+    /// Evaluates a text at these thresholds, `[routers]`.
+    ///
+    /// # Errors
+    /// Those of [`evaluate`]; another number of thresholds.
+    pub fn evaluate(&mut self, thresholds: &[f32], text: &[u16]) -> Result<Evaluation> {
+        ensure!(thresholds.len() == self.point().len(), "{} thresholds for {} routers", thresholds.len(), self.point().len());
+        self.point().copy_from_slice(thresholds);
+        rewrite_header(self.bytes.bytes_mut(), &self.header)?;
+        evaluate(&Blob::parse(self.bytes.bytes())?, text, 0, &|_| ())
+    }
+
+    /// Thresholds that save a share of the token-layer operations of `sample`.
+    ///
+    /// # Errors
+    /// A share that the model cannot reach within [`SHARE_TOLERANCE`]; those of [`evaluate`].
+    pub fn meet(&mut self, target: f64, levels: &Levels, sample: &[u16]) -> Result<Vec<f32>> {
         let mut at = |level: f64| -> Result<(Vec<f32>, f64)> {
             let thresholds = levels.thresholds(level);
-            let saved = run(&thresholds, sample)?.saved();
+            let saved = self.evaluate(&thresholds, sample)?.saved();
             Ok((thresholds, saved))
         };
         let (mut low, mut high) = (0.0, 1.0);
@@ -124,7 +129,44 @@ pub fn calibrate(
         if (saved - target).abs() > SHARE_TOLERANCE {
             bail!("the routers cannot save {target:.3}: the nearest share is {saved:.3}; choose another target");
         }
-        let evaluation = run(&thresholds, text)?;
+        Ok(thresholds)
+    }
+
+    /// The blob as it is now.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.bytes()
+    }
+
+    fn point(&mut self) -> &mut [f32] {
+        &mut self.header.operating_points[0].thresholds
+    }
+}
+
+/// One operating point per target, from the most saved to the least. `targets` are shares in `0..1`; 0 gives full depth. Shares are
+/// met on the first `tokens` of `text`; what a point says of itself is measured on all of it.
+///
+/// # Errors
+/// A target that the model cannot reach within [`SHARE_TOLERANCE`], too many targets, or a model that cannot be exported.
+pub fn calibrate(
+    header: &Header,
+    model: &ModelTensors,
+    levels: &Levels,
+    text: &[u16],
+    tokens: usize,
+    targets: &[f64],
+    report: &mut dyn FnMut(f64, &Evaluation),
+) -> Result<Vec<OperatingPoint>> {
+    if targets.is_empty() || targets.len() > MAX_OPERATING_POINTS {
+        bail!("give 1 to {MAX_OPERATING_POINTS} targets, found {}", targets.len());
+    }
+    let mut targets = targets.to_vec();
+    targets.sort_by(|a, b| b.total_cmp(a));
+    let mut candidate = Candidate::new(header, model)?;
+    let sample = &text[..tokens.min(text.len())];
+    let mut points = Vec::new();
+    for target in targets {
+        let thresholds = candidate.meet(target, levels, sample)?;
+        let evaluation = candidate.evaluate(&thresholds, text)?;
         report(target, &evaluation);
         points.push(OperatingPoint {
             thresholds: thresholds.into_iter().collect(),

@@ -2,7 +2,7 @@
 
 use crate::blob_eval::Evaluation;
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 const SCHEMA: &str = "fathom-cost/1";
 
 /// What a generated token takes, head and sampling included; of every model with the same shape, policy and cache.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub struct Costs {
     schema: String,
     /// The modelled core.
@@ -28,7 +28,7 @@ pub struct Costs {
 }
 
 /// What a token of one depth takes.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 pub struct DepthCost {
     /// Blocks that it ran.
     pub depth: usize,

@@ -65,3 +65,23 @@ pub fn open_pass(model: &Model, tokens: &[u16], context: usize) -> Result<OpenPa
     }
     Ok(open)
 }
+
+/// What soft gates do on a text: mean cross-entropy in nats per token, and the mean of all gates `1 - p`, routers and tokens alike. Nothing
+/// is saved: every token runs every block.
+///
+/// # Errors
+/// Those of candle.
+pub fn soft_pass(model: &Model, tokens: &[u16], context: usize) -> Result<(f64, f64)> {
+    let (mut nats, mut gates, mut count) = (0.0, 0.0, 0);
+    for window in windows(tokens.len(), context) {
+        let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Soft, None)?;
+        let logits = model.classify(&pass.residuals[pass.residuals.len() - 1])?;
+        let losses = cross_entropy(&logits, &tokens[window.start + 1..=window.end])?.to_vec1::<f32>()?;
+        nats += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        for gate in &pass.gates {
+            gates += gate.to_vec1::<f32>()?.iter().map(|gate| f64::from(*gate)).sum::<f64>() / pass.gates.len() as f64;
+        }
+        count += window.len();
+    }
+    Ok((nats / count.max(1) as f64, gates / count.max(1) as f64))
+}

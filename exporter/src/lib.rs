@@ -3,7 +3,8 @@
 //! In the order of the data: a [`corpus`], its [`split`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`quantise`], [`rounding`] and [`hessian`]
 //! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`] and those of [`joint`] stages, through rounded matrices too, which start
 //! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points along the [`thresholds`] by price; [`export`] writes the blob, which [`blob_eval`]
-//! judges with the runtime's own kernels, beside the depths of [`controls`]; [`cost`] says what its depths cost on a core.
+//! judges with the runtime's own kernels, beside the depths of [`controls`]; [`macs`] and [`cost`] say what its depths cost on a core; [`sweep`]
+//! does all of it for many recipes and seeds.
 #![forbid(unsafe_code)]
 
 pub mod fetch;
@@ -53,6 +54,10 @@ pub mod blob_eval;
 
 pub mod controls;
 
+pub mod macs;
+
 pub mod cost;
+
+pub mod sweep;
 
 pub mod cmd;

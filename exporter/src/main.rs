@@ -17,7 +17,8 @@ Examples:
   exporter calibrate checkpoint --corpus tinyshakespeare.txt
   exporter export checkpoint --out model.fathom
   exporter eval model.fathom --corpus tinyshakespeare.txt
-  exporter inspect model.fathom"
+  exporter inspect model.fathom
+  exporter sweep recipe.toml --corpus tinyshakespeare.txt --seeds 1,2 --folder runs"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -32,6 +33,7 @@ enum Command {
     Export(cmd::export::Cmd),
     Eval(cmd::eval::Cmd),
     Inspect(cmd::inspect::Cmd),
+    Sweep(cmd::sweep::Cmd),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Export(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Sweep(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

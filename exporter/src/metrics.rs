@@ -47,6 +47,8 @@ pub struct Metrics {
     path: Option<PathBuf>,
     file: Option<File>,
     bar: ProgressBar,
+    /// The bar counts the tokens of several runs; so many are this one's.
+    shared: Option<u64>,
     started: Instant,
     tokens_before: u64,
     sums: (f64, f64, usize),
@@ -59,10 +61,16 @@ impl Metrics {
             path: path.map(Into::into),
             file: None,
             bar: ProgressBar::hidden(),
+            shared: None,
             started: Instant::now(),
             tokens_before: 0,
             sums: (0.0, 0.0, 0),
         }
+    }
+
+    /// Like [`Self::new`], but adds its tokens to a bar that shows several runs at once.
+    pub fn shared(path: Option<&Path>, bar: ProgressBar) -> Self {
+        Self { bar, shared: Some(0), ..Self::new(path) }
     }
 
     /// Training starts at `progress`; lines of steps that will be repeated are dropped.
@@ -72,16 +80,10 @@ impl Metrics {
     pub fn start(&mut self, progress: &Progress, recipe: &Recipe) -> Result<()> {
         self.started = Instant::now();
         self.tokens_before = progress.tokens;
-        let to_come: usize = recipe.stages.iter().skip(progress.stage).map(|stage| stage.tokens).sum();
-        let context = usize::from(recipe.model.context);
-        let done = recipe.stages.get(progress.stage).map_or(0, |stage| progress.step * stage.batch * context);
-        self.bar = ProgressBar::new(progress.tokens + to_come.saturating_sub(done) as u64);
-        self.bar.set_style(
-            ProgressStyle::with_template("{bar:30} {pos}/{len} tokens, {msg}, {per_sec}, {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        self.bar.set_position(progress.tokens);
-        self.bar.reset_eta();
+        if self.shared.is_none() {
+            self.start_bar(progress, recipe);
+        }
+        self.show(progress.tokens);
         let Some(path) = &self.path else { return Ok(()) };
         let old = std::fs::read_to_string(path).unwrap_or_default();
         let done = |line: &&str| {
@@ -95,16 +97,39 @@ impl Metrics {
         Ok(())
     }
 
+    fn start_bar(&mut self, progress: &Progress, recipe: &Recipe) {
+        let to_come: usize = recipe.stages.iter().skip(progress.stage).map(|stage| stage.tokens).sum();
+        let context = usize::from(recipe.model.context);
+        let done = recipe.stages.get(progress.stage).map_or(0, |stage| progress.step * stage.batch * context);
+        self.bar = ProgressBar::new(progress.tokens + to_come.saturating_sub(done) as u64);
+        self.bar.set_style(
+            ProgressStyle::with_template("{bar:30} {pos}/{len} tokens, {msg}, {per_sec}, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        self.bar.set_position(progress.tokens);
+        self.bar.reset_eta();
+    }
+
+    fn show(&mut self, tokens: u64) {
+        match &mut self.shared {
+            Some(own) => {
+                self.bar.inc(tokens.saturating_sub(*own));
+                *own = tokens;
+            }
+            None => self.bar.set_position(tokens),
+        }
+    }
+
     /// One step is done.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn step(&mut self, point: &Point) -> Result<()> {
+        self.show(point.tokens);
         let (loss, active, count) = &mut self.sums;
         *loss += point.loss;
         *active += point.active;
         *count += 1;
-        self.bar.set_position(point.tokens);
         if !(point.step + 1).is_multiple_of(EVERY) && point.step + 1 != point.steps {
             return Ok(());
         }
@@ -112,7 +137,9 @@ impl Metrics {
         self.sums = (0.0, 0.0, 0);
         let seconds = self.started.elapsed().as_secs_f64();
         let tokens_per_second = ((point.tokens - self.tokens_before) as f64 / seconds).round();
-        self.bar.set_message(format!("stage {}, loss {loss:.4}, active {:.1}%", point.stage, 100.0 * active));
+        if self.shared.is_none() {
+            self.bar.set_message(format!("stage {}, loss {loss:.4}, active {:.1}%", point.stage, 100.0 * active));
+        }
         if let Some(file) = &mut self.file {
             let Point { stage, step, tokens, .. } = *point;
             let line = Line { stage, step, tokens, loss, active, tokens_per_second };
@@ -123,6 +150,8 @@ impl Metrics {
 
     /// Training is over.
     pub fn finish(&mut self) {
-        self.bar.finish();
+        if self.shared.is_none() {
+            self.bar.finish();
+        }
     }
 }

@@ -64,17 +64,7 @@ pub struct Options<'a> {
 /// # Errors
 /// A recipe that breaks a shape rule, a folder that cannot be written, or a checkpoint that does not fit the recipe.
 pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &mut Metrics) -> Result<()> {
-    let config = Config {
-        geometry: recipe.model.geometry(corpus.alphabet.len()),
-        variants: recipe.model.variants(),
-        routing: recipe.model.routing(),
-        alphabet: corpus.alphabet.clone(),
-        corpus_sha256: corpus.sha256,
-        seed: recipe.seed,
-        training_tokens: 0,
-        split: corpus.split,
-        routers_predict_gain: !recipe.stages.iter().any(|stage| stage.kind == Kind::Soft),
-    };
+    let config = config(recipe, corpus);
     let shape = config.shape()?;
     let fingerprint = fingerprint(recipe)?;
     std::fs::create_dir_all(options.folder).with_context(|| format!("cannot create {}", options.folder.display()))?;
@@ -92,6 +82,8 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         if progress.recipe != fingerprint {
             bail!("the checkpoint in {} was trained by another recipe: train into another folder", options.folder.display());
         }
+        // Training may have been interrupted between the two files of its last checkpoint.
+        checkpoint::save_config(options.folder, &Config { training_tokens: progress.tokens, ..config.clone() })?;
         let optimiser = AdamW::load(&mut tensors, progress.step);
         checkpoint::check(&tensors, &shape)?;
         optimiser.check(&tensors)?;
@@ -122,6 +114,21 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
     run.stages(options, metrics)
 }
 
+/// The configuration of a recipe's model on a corpus, before training.
+pub fn config(recipe: &Recipe, corpus: &Corpus) -> Config {
+    Config {
+        geometry: recipe.model.geometry(corpus.alphabet.len()),
+        variants: recipe.model.variants(),
+        routing: recipe.model.routing(),
+        alphabet: corpus.alphabet.clone(),
+        corpus_sha256: corpus.sha256,
+        seed: recipe.seed,
+        training_tokens: 0,
+        split: corpus.split,
+        routers_predict_gain: !recipe.stages.iter().any(|stage| stage.kind == Kind::Soft),
+    }
+}
+
 /// The weights of a checkpoint of the same model, and the tokens that it has seen; the seed and the corpus may be others.
 fn trained_before(path: &Path, config: &Config) -> Result<(Tensors, u64)> {
     let folder = Folder::load(path)?;
@@ -150,7 +157,7 @@ fn fingerprint(recipe: &Recipe) -> Result<u64> {
 }
 
 /// Initial values of every parameter.
-fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
+pub fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
     let mut random = stream(recipe.seed, Purpose::Initialise, 0, 0);
     let soft = recipe.stages.iter().any(|stage| stage.kind == Kind::Soft);
     let grown_from = recipe.stages[0].blocks.unwrap_or(shape.blocks);

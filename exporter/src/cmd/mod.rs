@@ -13,6 +13,7 @@ pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod inspect;
+pub mod sweep;
 pub mod train;
 
 use crate::aligned::Aligned;

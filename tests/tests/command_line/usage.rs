@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 14] = [
+const COMMANDS: [(Program, &[&str]); 15] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -15,6 +15,7 @@ const COMMANDS: [(Program, &[&str]); 14] = [
     (EXPORTER, &["export"]),
     (EXPORTER, &["eval"]),
     (EXPORTER, &["inspect"]),
+    (EXPORTER, &["sweep"]),
     (HOST_SIM, &[]),
     (HOST_SIM, &["run"]),
     (HOST_SIM, &["exec"]),

@@ -1,0 +1,194 @@
+//! What a trained run is worth: its losses through the blob at every share, beside the controls of the same share.
+
+use crate::blob_eval::{Evaluation, evaluate_at_depths};
+use crate::calibrate::{Candidate, Levels};
+use crate::checkpoint::model;
+use crate::checkpoint_folder::Folder;
+use crate::controls::{Confidence, random_depths, shuffled, static_depths};
+use crate::cost::Costs;
+use crate::evaluate::{open_pass, soft_pass};
+use crate::macs::WeightMacs;
+use crate::model::{Model, Parameters};
+use crate::sweep::grid::Run;
+use crate::sweep::point::{Kind, Point, SCHEMA};
+use crate::sweep::prices::{element, element_name};
+use crate::train::initial;
+use anyhow::{Result, anyhow, ensure};
+use fathom::Blob;
+use fathom::format::Policy;
+use serde::{Deserialize, Serialize};
+
+/// How runs are measured. Points are those of a run only with the same settings.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+pub struct Settings {
+    /// File name of the corpus.
+    pub corpus: String,
+    /// Shares of token-layer operations to save, each in 0 to 1, without the ends.
+    pub targets: Vec<f64>,
+    /// Tokens from the start of the validation part that thresholds are fitted to; at most half of the part.
+    pub calibration_tokens: usize,
+    /// Tokens after them that losses are measured on; at most the rest.
+    pub validation_tokens: usize,
+    /// Which controls a routed run is measured beside.
+    pub controls: Vec<Kind>,
+    /// The core of the modelled cycles, if any.
+    pub core: Option<String>,
+}
+
+/// A run while it is measured.
+struct Judged<'a> {
+    run: &'a Run,
+    folder: &'a Folder,
+    settings: &'a Settings,
+    costs: Option<&'a Costs>,
+    candidate: Candidate,
+    macs: WeightMacs,
+    sample: &'a [u16],
+    text: &'a [u16],
+}
+
+/// Measures a trained run on its validation part. `note` is told of targets that the routers cannot meet.
+///
+/// # Errors
+/// A validation part that is too short; a model that cannot be exported; those of candle.
+pub fn measure(
+    run: &Run,
+    folder: &Folder,
+    validation: &[u16],
+    settings: &Settings,
+    costs: Option<&Costs>,
+    note: &dyn Fn(&str),
+) -> Result<Vec<Point>> {
+    let (sample, rest) = validation.split_at(settings.calibration_tokens.min(validation.len() / 2));
+    let text = &rest[..settings.validation_tokens.min(rest.len())];
+    ensure!(sample.len().min(text.len()) >= 2, "the validation part of {} tokens is too short to measure", validation.len());
+    let header = folder.config.header(element(&run.recipe), &[], 0, 0.0).map_err(|error| anyhow!(error))?;
+    let candidate = Candidate::new(&header, &model(&folder.tensors, &folder.shape)?)?;
+    let macs = WeightMacs::new(Blob::parse(candidate.bytes())?.shape());
+    let mut judged = Judged { run, folder, settings, costs, candidate, macs, sample, text };
+    let routers = folder.shape.routers();
+    let open = judged.candidate.evaluate(&vec![f32::MAX; routers], text)?;
+    let mut points = vec![judged.point(if routers == 0 { Kind::Dense } else { Kind::Full }, &open)?];
+    if routers > 0 {
+        judged.soft(&open, &mut points)?;
+        judged.routed(&mut points, note)?;
+    }
+    Ok(points)
+}
+
+impl Judged<'_> {
+    fn point(&self, kind: Kind, evaluation: &Evaluation) -> Result<Point> {
+        let config = &self.folder.config;
+        let corpus = self.settings.corpus.clone();
+        let element = element_name(element(&self.run.recipe)).into();
+        Ok(Point {
+            schema: SCHEMA.into(),
+            recipe: self.run.name.clone(),
+            seed: config.seed,
+            corpus,
+            split: config.split,
+            training_tokens: config.training_tokens,
+            blocks: self.folder.shape.blocks,
+            element,
+            kind,
+            target: None,
+            depth: None,
+            nats: Some(evaluation.nats()),
+            bits_per_character: Some(evaluation.bits_per_character()),
+            saved: evaluation.saved(),
+            alpha: None,
+            weight_macs: self.macs.per_token(evaluation),
+            cycles: self.costs.map(|costs| costs.cycles_per_token(evaluation)).transpose()?,
+            core: self.costs.map(|costs| costs.core.clone()),
+            active: evaluation.active_shares(),
+            depths: evaluation.depths.clone(),
+            evaluated_tokens: evaluation.tokens,
+            calibration_tokens: self.sample.len(),
+        })
+    }
+
+    /// Of gates that are trained soft: what they lose and save as they were trained, before they were, and when they are taken at their
+    /// word.
+    fn soft(&mut self, open: &Evaluation, points: &mut Vec<Point>) -> Result<()> {
+        if self.folder.config.routers_predict_gain {
+            return Ok(());
+        }
+        let shape = &self.folder.shape;
+        for (kind, tensors) in [(Kind::SoftInitial, &initial(shape, &self.run.recipe)), (Kind::Soft, &self.folder.tensors)] {
+            let model = Model::new(shape, &Parameters::new(tensors)?, shape.blocks)?;
+            let (nats, alpha) = soft_pass(&model, self.text, shape.context)?;
+            let trained = kind == Kind::Soft;
+            let nats = trained.then_some(nats);
+            let bits_per_character = nats.map(|nats| nats / std::f64::consts::LN_2);
+            points.push(Point { nats, bits_per_character, alpha: Some(alpha), ..self.point(kind, open)? });
+        }
+        // p < 0.5 where z < 0.
+        let half = self.candidate.evaluate(&vec![0.0; shape.routers()], self.text)?;
+        points.push(self.point(Kind::Half, &half)?);
+        Ok(())
+    }
+
+    fn routed(&mut self, points: &mut Vec<Point>, note: &dyn Fn(&str)) -> Result<()> {
+        let (shape, seed) = (self.folder.shape, self.run.recipe.seed);
+        let float = Model::new(&shape, &Parameters::new(&self.folder.tensors)?, shape.blocks)?;
+        let wanted = |kind: Kind| self.settings.controls.contains(&kind);
+        let confidence = match wanted(Kind::Confidence) {
+            true => Some((Confidence::new(&float, self.sample)?, Confidence::new(&float, self.text)?)),
+            false => None,
+        };
+        let inputs = self.text.len() - 1;
+        if wanted(Kind::Static) {
+            for depth in 1..shape.blocks {
+                let found = self.at_depths(&static_depths(inputs, depth as u8))?;
+                points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found)? });
+            }
+        }
+        let predicts_gain = self.folder.config.routers_predict_gain;
+        let levels = Levels::new(shape.policy, predicts_gain, open_pass(&float, self.sample, shape.context)?);
+        for target in &self.settings.targets {
+            let thresholds = match self.candidate.meet(*target, &levels, self.sample) {
+                Ok(thresholds) => thresholds,
+                Err(error) => {
+                    note(&error.to_string());
+                    continue;
+                }
+            };
+            let routed = self.candidate.evaluate(&thresholds, self.text)?;
+            let target = Some(*target);
+            let saved = routed.saved();
+            points.push(Point { target, ..self.point(Kind::Routed, &routed)? });
+            if wanted(Kind::Random) {
+                let found = self.at_depths(&random_depths(inputs, shape.blocks, saved, seed)?)?;
+                points.push(Point { target, ..self.point(Kind::Random, &found)? });
+            }
+            // Blocks of tokens that skip have no order that a depth could stand for.
+            if wanted(Kind::Shuffled) && shape.policy == Policy::Halt {
+                let depths = (0u8..).zip(&routed.depths).flat_map(|(depth, tokens)| vec![depth; *tokens]).collect();
+                let found = self.at_depths(&shuffled(depths, seed))?;
+                points.push(Point { target, ..self.point(Kind::Shuffled, &found)? });
+            }
+            if let Some((sample, text)) = &confidence {
+                let found = self.at_depths(&text.depths(sample.threshold(saved)))?;
+                let point = Point { target, ..self.point(Kind::Confidence, &found)? };
+                points.push(self.with_exits(point));
+            }
+        }
+        Ok(())
+    }
+
+    fn at_depths(&self, depths: &[u8]) -> Result<Evaluation> {
+        evaluate_at_depths(&Blob::parse(self.candidate.bytes())?, self.text, depths, &|_| ())
+    }
+
+    /// Adds the heads that a token passes before it is sure enough: one at each exit but the one that it takes.
+    fn with_exits(&self, point: Point) -> Point {
+        let passed: usize = point.depths.iter().enumerate().map(|(depth, tokens)| depth.saturating_sub(1) * tokens).sum();
+        let macs = (passed * self.macs.head) as f64 / point.evaluated_tokens.max(1) as f64;
+        let cycles_per_mac = self.costs.map_or(0.0, |costs| match costs.depths[..] {
+            [.., before, last] => (last.base - before.base) / (self.macs.block - self.macs.key_value) as f64,
+            _ => 0.0,
+        });
+        let cycles = point.cycles.map(|cycles| cycles + macs * cycles_per_mac);
+        Point { weight_macs: point.weight_macs + macs, cycles, ..point }
+    }
+}

@@ -1,0 +1,165 @@
+//! The record of a sweep: one JSON object a line, one line for each way that a run was measured.
+
+use crate::split::Split;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Name of the schema.
+pub const SCHEMA: &str = "fathom-sweep/1";
+
+/// Who decided on the depth of each token.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Nobody: a model without routers.
+    Dense,
+    /// Nobody: a model with routers whose thresholds are infinite.
+    Full,
+    /// The routers, at thresholds that save `target` on the calibration tokens.
+    Routed,
+    /// The routers, at probability 0.5: where gates that are trained soft say what they mean.
+    Half,
+    /// Nobody: soft gates scale every block's branches and save nothing. A float model.
+    Soft,
+    /// The same before training.
+    SoftInitial,
+    /// Control: the last blocks are dropped for every token.
+    Static,
+    /// Control: tokens halt at random, as many as the routers of the same target halted.
+    Random,
+    /// Control: depths of the routed point of the same target, given to other tokens.
+    Shuffled,
+    /// Control: a token stops at the first exit that is sure enough; as many operations saved as by the routers of the same target. The
+    /// threshold is fitted to the calibration tokens.
+    Confidence,
+}
+
+/// One measurement of one run. Losses are those of the evaluated tokens of the validation part, which follow the calibration tokens, through
+/// the blob under hard routing unless the kind says otherwise.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Name of the recipe: its file's, without extension.
+    pub recipe: String,
+    /// Training seed.
+    pub seed: u64,
+    /// File name of the corpus.
+    pub corpus: String,
+    /// How it was divided.
+    pub split: Split,
+    /// Training tokens seen.
+    pub training_tokens: u64,
+    /// Blocks of the model.
+    pub blocks: usize,
+    /// Element type of the blob's matrices: `int8` or `int4`.
+    pub element: String,
+    /// Who decided on depth.
+    pub kind: Kind,
+    /// Share of token-layer operations that was to be saved, of kinds that have a target.
+    pub target: Option<f64>,
+    /// Blocks that every token ran, of kind static.
+    pub depth: Option<usize>,
+    /// Cross-entropy in nats per token; none of kind soft-initial.
+    pub nats: Option<f64>,
+    /// The same in bits per character.
+    pub bits_per_character: Option<f64>,
+    /// Share of token-layer operations saved on the evaluated tokens.
+    pub saved: f64,
+    /// Mean gate `1 - p` of soft gates, of kinds soft and soft-initial.
+    pub alpha: Option<f64>,
+    /// Multiply-accumulates with a weight per token: blocks, keys and values of inactive tokens, routers, head; of kind confidence the
+    /// heads of all exits passed. Attention has no weights.
+    pub weight_macs: f64,
+    /// Modelled cycles per generated token; none where no costs were measured. Of kind confidence, heads of exits passed are priced by
+    /// what a block's multiply-accumulates take.
+    pub cycles: Option<f64>,
+    /// The core of the cycles.
+    pub core: Option<String>,
+    /// Share of the tokens that ran each block, `[blocks]`.
+    pub active: Vec<f64>,
+    /// Tokens that ran so many blocks, `[blocks + 1]`.
+    pub depths: Vec<usize>,
+    /// Tokens that were evaluated.
+    pub evaluated_tokens: usize,
+    /// Tokens before them that thresholds were fitted to.
+    pub calibration_tokens: usize,
+}
+
+/// Reads a file of points.
+///
+/// # Errors
+/// A line that is malformed or of another schema, with its number.
+pub fn read(text: &str) -> Result<Vec<Point>> {
+    let point = |(index, line): (usize, &str)| -> Result<Point> {
+        let schema: serde_json::Value = serde_json::from_str(line).with_context(|| format!("line {}: malformed", index + 1))?;
+        match schema.get("schema").and_then(|schema| schema.as_str()) {
+            Some(SCHEMA) => serde_json::from_str(line).with_context(|| format!("line {}: malformed", index + 1)),
+            Some(other) => bail!("line {}: schema {other}, this program reads {SCHEMA}: sweep again", index + 1),
+            None => bail!("line {}: not a point of a sweep", index + 1),
+        }
+    };
+    text.lines().enumerate().map(point).collect()
+}
+
+/// Writes points, one a line.
+///
+/// # Errors
+/// None that happens: numbers of points are finite.
+pub fn write(points: &[Point]) -> Result<String> {
+    let lines = points.iter().map(|point| Ok(serde_json::to_string(point)? + "\n"));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point() -> Point {
+        Point {
+            schema: SCHEMA.into(),
+            recipe: "tiny".into(),
+            seed: 3,
+            corpus: "text.txt".into(),
+            split: Split::NineToOne,
+            training_tokens: 5,
+            blocks: 2,
+            element: "int8".into(),
+            kind: Kind::Routed,
+            target: Some(0.25),
+            depth: None,
+            nats: Some(1.5),
+            bits_per_character: Some(2.1),
+            saved: 0.24,
+            alpha: None,
+            weight_macs: 120.5,
+            cycles: None,
+            core: None,
+            active: vec![1.0, 0.52],
+            depths: vec![0, 48, 52],
+            evaluated_tokens: 100,
+            calibration_tokens: 50,
+        }
+    }
+
+    #[test]
+    fn points_are_read_as_they_were_written() {
+        let points = [point(), Point { kind: Kind::SoftInitial, nats: None, ..point() }];
+        assert_eq!(read(&write(&points).unwrap()).unwrap(), points);
+    }
+
+    #[test]
+    fn other_lines_are_refused_by_number() {
+        let good = write(&[point()]).unwrap();
+        for (bad, wanted) in [
+            ("{}", "line 2: not a point"),
+            ("x", "line 2: malformed"),
+            (r#"{"schema":"fathom-sweep/9"}"#, "line 2: schema fathom-sweep/9"),
+            (r#"{"schema":"fathom-sweep/1"}"#, "line 2: malformed"),
+        ] {
+            let error = read(&format!("{good}{bad}\n")).unwrap_err().to_string();
+            assert!(error.starts_with(wanted), "{error}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+use fathom_exporter::sweep::point::{Kind, Point, read};
+use fathom_tests::commands::{Scene, contents, exporter, refuse, run, succeed};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const TINY: &str = include_str!("../../../exporter/recipes/tiny.toml");
+
+/// Every file of a sweep but the metrics, whose rates depend on the machine.
+fn files(folder: &str) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let all = contents(Path::new(folder)).into_iter();
+    let relative = |path: &Path| path.strip_prefix(folder).unwrap().to_owned();
+    all.filter(|(path, _)| !path.ends_with("metrics.jsonl")).map(|(path, bytes)| (relative(&path), bytes)).collect()
+}
+
+fn points(folder: &str) -> Vec<Point> {
+    read(&std::fs::read_to_string(Path::new(folder).join("sweep.jsonl")).unwrap()).unwrap()
+}
+
+/// A halting model of 100 steps, and the same without routers.
+fn recipes(scene: &Scene) -> [String; 2] {
+    let longer = TINY.replace("2_048", "2_560").replace("1_024", "1_280");
+    let dense = longer.replace("policy = \"halt\"", "policy = \"dense\"").replace("router_width = 4\n", "");
+    let (trunk, _) = dense.rsplit_once("[[stage]]").unwrap();
+    [scene.write("halt.toml", longer.as_bytes()), scene.write("dense.toml", trunk.as_bytes())]
+}
+
+fn sweep(scene: &Scene, recipes: &[String], folder: &str) -> Command {
+    let corpus = scene.path("corpus.txt");
+    let mut command = exporter(&["sweep", "--corpus", &corpus, "--folder", folder, "--seeds", "1,2", "--targets", "0.3,0.5"]);
+    command.args(["--checkpoint-every", "5", "--no-cycles"]).args(recipes);
+    command
+}
+
+#[test]
+fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
+    let scene = Scene::default();
+    let recipes = recipes(&scene);
+    let (whole, killed) = (scene.path("whole"), scene.path("killed"));
+    succeed(sweep(&scene, &recipes, &whole).args(["--jobs", "2"]));
+    for pause in [20, 60, 120, 240] {
+        let mut again = sweep(&scene, &recipes, &killed);
+        let mut child = again.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().unwrap(); // fails for no child that was not waited for
+        child.wait().unwrap();
+    }
+    succeed(sweep(&scene, &recipes, &killed).args(["--jobs", "1"]));
+    let (wanted, found) = (files(&whole), files(&killed));
+    assert_eq!(wanted.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>(), "something partial stayed");
+    for (path, bytes) in wanted {
+        assert!(found[&path] == bytes, "{} differs", path.display());
+    }
+    // What is finished is not done again.
+    let metrics = Path::new(&killed).join("halt-s1/metrics.jsonl");
+    std::fs::remove_file(&metrics).unwrap();
+    succeed(&mut sweep(&scene, &recipes, &killed));
+    assert!(!metrics.exists());
+}
+
+#[test]
+fn every_run_is_measured_beside_its_controls() {
+    let scene = Scene::default();
+    let folder = scene.path("runs");
+    let mut command = sweep(&scene, &recipes(&scene), &folder);
+    succeed(&mut command);
+    let points = points(&folder);
+    let of = |recipe: &'static str, seed: u64| {
+        points.iter().filter(move |point| (point.recipe.as_str(), point.seed) == (recipe, seed))
+    };
+    for seed in [1, 2] {
+        assert_eq!(of("dense", seed).map(|point| point.kind).collect::<Vec<_>>(), [Kind::Dense]);
+        let kinds: Vec<Kind> = of("halt", seed).map(|point| point.kind).collect();
+        assert_eq!(kinds[..3], [Kind::Full, Kind::Static, Kind::Static]);
+        for at in kinds[3..].chunks(4) {
+            assert_eq!(at, [Kind::Routed, Kind::Random, Kind::Shuffled, Kind::Confidence]);
+        }
+        let full = of("halt", seed).next().unwrap();
+        for point in of("halt", seed).skip(1) {
+            assert_eq!(point.evaluated_tokens, full.evaluated_tokens);
+            assert!(point.saved > 0.0 && (point.kind == Kind::Confidence || point.weight_macs < full.weight_macs), "{point:?}");
+        }
+        let routed: Vec<&Point> = of("halt", seed).filter(|point| point.kind == Kind::Routed).collect();
+        for point in &routed {
+            let same = |kind| of("halt", seed).find(|other| (other.kind, other.target) == (kind, point.target)).unwrap();
+            assert_eq!((point.saved, &point.depths), (same(Kind::Shuffled).saved, &same(Kind::Shuffled).depths));
+            assert!((point.saved - same(Kind::Random).saved).abs() < 0.01);
+        }
+        assert!(!routed.is_empty());
+    }
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_others() {
+    let scene = Scene::default();
+    let [_, dense] = recipes(&scene);
+    let wild = std::fs::read_to_string(&dense).unwrap().replace("learning_rate = 3e-3", "learning_rate = 1e30");
+    let wild = scene.write("wild.toml", wild.as_bytes());
+    let folder = scene.path("runs");
+    let ran = run(&mut sweep(&scene, &[wild, dense], &folder));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("wild-s1: the loss is") && ran.stderr.contains("2 of 4 runs failed"), "{ran:?}");
+    assert_eq!(
+        points(&folder).iter().map(|point| (point.recipe.as_str(), point.seed)).collect::<Vec<_>>(),
+        [("dense", 1), ("dense", 2)]
+    );
+}
+
+#[test]
+fn bad_sweeps_are_refused_before_they_start() {
+    let scene = Scene::default();
+    let recipes = recipes(&scene);
+    let none = scene.path("runs");
+    let refused = |extra: &[&str], part: &str| refuse(sweep(&scene, &recipes, &none).args(extra), scene.folder(), &[part]);
+    refused(&["--jobs", "0"], "--jobs must be at least 1");
+    refused(&[&recipes[0]], "two recipes are named halt");
+    let outside = exporter(&["sweep", &recipes[0], "--corpus", "none.txt", "--folder", &none, "--no-cycles"]);
+    refuse(&mut { outside }, scene.folder(), &["cannot read the corpus"]);
+    let target = ["sweep", &recipes[0], "--corpus", "none.txt", "--folder", &none, "--no-cycles", "--targets", "1"];
+    refuse(&mut exporter(&target), scene.folder(), &["target 1 is not a share"]);
+
+    succeed(&mut sweep(&scene, &recipes[1..], &none));
+    scene.write("dense.toml", std::fs::read_to_string(&recipes[1]).unwrap().replace("3e-3", "2e-3").as_bytes());
+    let ran = run(&mut sweep(&scene, &recipes[1..], &none));
+    assert!(ran.code == Some(1) && ran.stderr.contains("holds a run of another recipe"), "{ran:?}");
+}
