@@ -4,7 +4,7 @@
 //! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`] and those of [`joint`] stages, through rounded matrices too, which start
 //! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points along the [`thresholds`] by price; [`export`] writes the blob, which [`blob_eval`]
 //! judges with the runtime's own kernels, beside the depths of [`controls`]; [`macs`] and [`cost`] say what its depths cost on a core; [`sweep`]
-//! does all of it for many recipes and seeds.
+//! does all of it for many recipes and seeds, and [`plot`] draws what comes of it.
 #![forbid(unsafe_code)]
 
 pub mod fetch;
@@ -38,6 +38,8 @@ pub mod optimiser;
 
 pub mod calibrated_rounding;
 
+pub mod watch;
+
 pub mod metrics;
 pub mod train;
 
@@ -59,5 +61,7 @@ pub mod macs;
 pub mod cost;
 
 pub mod sweep;
+
+pub mod plot;
 
 pub mod cmd;

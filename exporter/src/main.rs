@@ -18,7 +18,8 @@ Examples:
   exporter export checkpoint --out model.fathom
   exporter eval model.fathom --corpus tinyshakespeare.txt
   exporter inspect model.fathom
-  exporter sweep recipe.toml --corpus tinyshakespeare.txt --seeds 1,2 --folder runs"
+  exporter sweep recipe.toml --corpus tinyshakespeare.txt --seeds 1,2 --folder runs
+  exporter plot runs/sweep.jsonl --out pictures"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -34,6 +35,7 @@ enum Command {
     Eval(cmd::eval::Cmd),
     Inspect(cmd::inspect::Cmd),
     Sweep(cmd::sweep::Cmd),
+    Plot(cmd::plot::Cmd),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Eval(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Sweep(command) => command.run(),
+        Command::Plot(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

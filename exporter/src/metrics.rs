@@ -2,6 +2,7 @@
 
 use crate::recipe::Recipe;
 use crate::train::Progress;
+use crate::watch::Watched;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use std::time::Instant;
 const EVERY: usize = 10;
 
 /// One measured step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     /// Stage.
     pub stage: usize,
@@ -28,17 +29,41 @@ pub struct Point {
     pub loss: f64,
     /// Share of token-layer operations that ran.
     pub active: f64,
+    /// A look at held-out text after some steps.
+    pub watched: Option<Watched>,
 }
 
-/// A line of the file.
-#[derive(Debug, Deserialize, Serialize)]
-struct Line {
-    stage: usize,
-    step: usize,
-    tokens: u64,
-    loss: f64,
-    active: f64,
-    tokens_per_second: f64,
+/// A line of the file: means over the steps since the line before.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+pub struct Line {
+    /// Stage.
+    pub stage: usize,
+    /// Last step.
+    pub step: usize,
+    /// Training tokens seen in all.
+    pub tokens: u64,
+    /// Training loss in nats (of routers: their squared error).
+    pub loss: f64,
+    /// Share of token-layer operations that ran.
+    pub active: f64,
+    /// Speed of the run so far.
+    pub tokens_per_second: f64,
+    /// Loss on held-out text in nats, [`Watched::nats`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    /// [`Watched::active`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_blocks: Option<Vec<f64>>,
+}
+
+/// The lines of a file.
+///
+/// # Errors
+/// It cannot be read, or a line is malformed.
+pub fn read(path: &Path) -> Result<Vec<Line>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let line = |(index, line)| serde_json::from_str(line).with_context(|| format!("{}: line {}", path.display(), index + 1));
+    text.lines().enumerate().map(line).collect()
 }
 
 /// Receives every step.
@@ -142,7 +167,11 @@ impl Metrics {
         }
         if let Some(file) = &mut self.file {
             let Point { stage, step, tokens, .. } = *point;
-            let line = Line { stage, step, tokens, loss, active, tokens_per_second };
+            let (validation, active_blocks) = match &point.watched {
+                Some(Watched { nats, active }) => (Some(*nats), active.clone()),
+                None => (None, None),
+            };
+            let line = Line { stage, step, tokens, loss, active, tokens_per_second, validation, active_blocks };
             writeln!(file, "{}", serde_json::to_string(&line)?)?;
         }
         Ok(())

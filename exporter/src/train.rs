@@ -15,6 +15,7 @@ use crate::quantise::INT4;
 use crate::random::{Purpose, normal, stream};
 use crate::recipe::{Kind, Recipe, Stage};
 use crate::rounding::round_blocks;
+use crate::watch::{self, watch};
 use anyhow::{Context, Result, bail};
 use fathom::format::Shape;
 use rand::Rng;
@@ -238,7 +239,10 @@ impl Run<'_> {
                 self.progress.tokens += (stage.batch * context) as u64;
                 steps_done += 1;
                 let Step { loss, active } = measured;
-                metrics.step(&Point { stage: self.progress.stage, step, steps, tokens: self.progress.tokens, loss, active })?;
+                let looks = (step + 1).is_multiple_of(watch::EVERY) || step + 1 == steps;
+                let watched = if looks { Some(watch(&model, stage.kind, self.corpus)?) } else { None };
+                let Progress { stage, tokens, .. } = self.progress;
+                metrics.step(&Point { stage, step, steps, tokens, loss, active, watched })?;
                 let stop = options.stop_after.is_some_and(|limit| steps_done >= limit);
                 if stop || (step + 1).is_multiple_of(options.checkpoint_every) {
                     self.save(options)?;

@@ -6,11 +6,13 @@
 //! * [`verdicts`]: what `host-sim compare` and `run --budget` pass and fail;
 //! * [`refusals`], [`guest_refusals`]: each bad input gives one line, a non-zero exit and no file;
 //! * [`killed`]: a training that was killed ends where an uninterrupted one does;
-//! * [`sweep`]: so does a sweep, and each of its runs is measured beside its controls.
+//! * [`sweep`]: so does a sweep, and each of its runs is measured beside its controls;
+//! * [`plot`]: what is drawn of it.
 
 mod guest_refusals;
 mod killed;
 mod path;
+mod plot;
 mod refusals;
 mod simulator;
 mod sweep;

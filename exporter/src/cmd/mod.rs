@@ -13,6 +13,7 @@ pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod inspect;
+pub mod plot;
 pub mod sweep;
 pub mod train;
 

@@ -19,14 +19,14 @@ fn points(folder: &str) -> Vec<Point> {
 }
 
 /// A halting model of 100 steps, and the same without routers.
-fn recipes(scene: &Scene) -> [String; 2] {
+pub(super) fn recipes(scene: &Scene) -> [String; 2] {
     let longer = TINY.replace("2_048", "2_560").replace("1_024", "1_280");
     let dense = longer.replace("policy = \"halt\"", "policy = \"dense\"").replace("router_width = 4\n", "");
     let (trunk, _) = dense.rsplit_once("[[stage]]").unwrap();
     [scene.write("halt.toml", longer.as_bytes()), scene.write("dense.toml", trunk.as_bytes())]
 }
 
-fn sweep(scene: &Scene, recipes: &[String], folder: &str) -> Command {
+pub(super) fn sweep(scene: &Scene, recipes: &[String], folder: &str) -> Command {
     let corpus = scene.path("corpus.txt");
     let mut command = exporter(&["sweep", "--corpus", &corpus, "--folder", folder, "--seeds", "1,2", "--targets", "0.3,0.5"]);
     command.args(["--checkpoint-every", "5", "--no-cycles"]).args(recipes);

@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 15] = [
+const COMMANDS: [(Program, &[&str]); 16] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -16,6 +16,7 @@ const COMMANDS: [(Program, &[&str]); 15] = [
     (EXPORTER, &["eval"]),
     (EXPORTER, &["inspect"]),
     (EXPORTER, &["sweep"]),
+    (EXPORTER, &["plot"]),
     (HOST_SIM, &[]),
     (HOST_SIM, &["run"]),
     (HOST_SIM, &["exec"]),

@@ -1,0 +1,47 @@
+use super::sweep::{recipes, sweep};
+use fathom_tests::commands::{Scene, exporter, refuse, succeed};
+use std::path::Path;
+
+/// The share of pixels that are not white.
+fn inked(png: &Path) -> f64 {
+    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(png).unwrap())).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let bytes = reader.next_frame(&mut pixels).unwrap().buffer_size();
+    pixels[..bytes].chunks(4).filter(|pixel| **pixel != [255; 4]).count() as f64 / (bytes / 4) as f64
+}
+
+#[test]
+fn the_pictures_of_a_sweep_name_its_recipes_and_are_the_same_every_time() {
+    let scene = Scene::default();
+    let (runs, out, again) = (scene.path("runs"), scene.path("out"), scene.path("again"));
+    succeed(&mut sweep(&scene, &recipes(&scene), &runs));
+    let results = format!("{runs}/sweep.jsonl");
+    let printed = succeed(&mut exporter(&["plot", &results, "--out", &out]));
+    assert_eq!(printed.lines().count(), 6, "{printed}");
+    succeed(&mut exporter(&["plot", &results, "--out", &again]));
+    for name in ["pareto", "curves", "blocks"] {
+        let file = |folder: &str, extension: &str| Path::new(folder).join(name).with_extension(extension);
+        let svg = std::fs::read_to_string(file(&out, "svg")).unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains("\nhalt\n"), "{name}: {svg}");
+        assert_eq!(svg.contains("\ndense\n"), name != "blocks", "{name}: dense models have no routers");
+        let share = inked(&file(&out, "png"));
+        assert!((0.01..0.5).contains(&share), "{name}: {share} of the picture is not white");
+        for extension in ["svg", "png"] {
+            assert!(std::fs::read(file(&out, extension)).unwrap() == std::fs::read(file(&again, extension)).unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_sweep_is_not_drawn() {
+    let scene = Scene::default();
+    let out = scene.path("out");
+    let (empty, other) = (scene.write("empty.jsonl", b""), scene.write("other.jsonl", b"{\"loss\": 1}\n"));
+    for (file, parts) in [
+        (&scene.path("missing"), ["cannot read", "missing"]),
+        (&empty, ["empty.jsonl", "no points"]),
+        (&other, ["other.jsonl", "line 1: not a point"]),
+    ] {
+        refuse(&mut exporter(&["plot", file, "--out", &out]), scene.folder(), &parts);
+    }
+}
