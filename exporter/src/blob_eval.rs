@@ -124,6 +124,32 @@ pub fn evaluate_at_depths(blob: &Blob<'_>, tokens: &[u16], depths: &[u8], progre
     on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Depths(depths), progress))
 }
 
+/// One token of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// Blocks that the token ran.
+    pub depth: usize,
+    /// Cross-entropy in nats of the token after it.
+    pub nats: f64,
+}
+
+/// Like [`evaluate`], but token by token, `[tokens - 1]`.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn score(blob: &Blob<'_>, tokens: &[u16], point: usize) -> Result<Vec<Scored>> {
+    let windows = windows(tokens.len(), blob.shape().context);
+    let part = |windows: &[Range<usize>]| {
+        let mut scored = Vec::new();
+        score_windows(blob, tokens, windows, Decisions::Point(point), &mut |nats, masks| {
+            let each = nats.iter().zip(masks);
+            scored.extend(each.map(|(nats, mask)| Scored { depth: mask.count_ones() as usize, nats: *nats }));
+        })?;
+        Ok(scored)
+    };
+    Ok(windows.par_chunks(WINDOWS).map(part).collect::<Result<Vec<_>>>()?.concat())
+}
+
 /// Who decides how deep each token goes.
 #[derive(Clone, Copy)]
 enum Decisions<'a> {
@@ -156,27 +182,41 @@ fn evaluate_windows(
     decisions: Decisions<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Evaluation> {
+    let mut evaluation = Evaluation::default();
+    score_windows(blob, tokens, windows, decisions, &mut |nats, masks| {
+        evaluation.total_nats += nats.iter().sum::<f64>();
+        evaluation.tokens += nats.len();
+        evaluation.add_masks(blob.shape(), masks.iter().copied());
+        progress(1);
+    })?;
+    Ok(evaluation)
+}
+
+/// `each` is given the cross-entropies of a window's tokens in nats and the blocks that they ran.
+fn score_windows(
+    blob: &Blob<'_>,
+    tokens: &[u16],
+    windows: &[Range<usize>],
+    decisions: Decisions<'_>,
+    each: &mut dyn FnMut(&[f64], &[u32]),
+) -> Result<()> {
     let plan = Plan::new(blob.shape(), TILE.min(blob.shape().context))?;
     let mut arena = vec![0; plan.bytes() / 4];
     let mut session = Session::new(blob, &mut arena, &plan, Depths::default())?;
     if let Decisions::Point(point) = decisions {
         session.set_operating_point(point)?;
     }
-    let mut evaluation = Evaluation::default();
     for window in windows {
         session.reset();
         if let Decisions::Depths(depths) = decisions {
             *session.probe_mut() = Depths(&depths[window.clone()]);
         }
         let targets = &tokens[window.start + 1..=window.end];
-        let mut nats = 0.0;
-        session.score(&tokens[window.clone()], |index, logits| nats += cross_entropy(logits, targets[index]))?;
-        evaluation.total_nats += nats;
-        evaluation.tokens += targets.len();
-        evaluation.add_masks(blob.shape(), session.trace().masks().iter().copied());
-        progress(1);
+        let mut nats = vec![0.0; targets.len()];
+        session.score(&tokens[window.clone()], |index, logits| nats[index] = cross_entropy(logits, targets[index]))?;
+        each(&nats, session.trace().masks());
     }
-    Ok(evaluation)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -92,17 +92,25 @@ impl Candidate {
     /// # Errors
     /// Those of [`evaluate`]; another number of thresholds.
     pub fn evaluate(&mut self, thresholds: &[f32], text: &[u16]) -> Result<Evaluation> {
-        ensure!(thresholds.len() == self.point().len(), "{} thresholds for {} routers", thresholds.len(), self.point().len());
-        self.point().copy_from_slice(thresholds);
-        rewrite_header(self.bytes.bytes_mut(), &self.header)?;
+        self.set(thresholds)?;
         evaluate(&Blob::parse(self.bytes.bytes())?, text, 0, &|_| ())
     }
 
-    /// Thresholds that save a share of the token-layer operations of `sample`.
+    /// Gives the routers these thresholds, `[routers]`.
     ///
     /// # Errors
-    /// A share that the model cannot reach within [`SHARE_TOLERANCE`]; those of [`evaluate`].
-    pub fn meet(&mut self, target: f64, levels: &Levels, sample: &[u16]) -> Result<Vec<f32>> {
+    /// Another number of thresholds.
+    pub fn set(&mut self, thresholds: &[f32]) -> Result<()> {
+        ensure!(thresholds.len() == self.point().len(), "{} thresholds for {} routers", thresholds.len(), self.point().len());
+        self.point().copy_from_slice(thresholds);
+        Ok(rewrite_header(self.bytes.bytes_mut(), &self.header)?)
+    }
+
+    /// Thresholds that save a share of the token-layer operations of `sample`, or come nearest, and the share that they save.
+    ///
+    /// # Errors
+    /// Those of [`evaluate`].
+    pub fn nearest(&mut self, target: f64, levels: &Levels, sample: &[u16]) -> Result<(Vec<f32>, f64)> {
         let mut at = |level: f64| -> Result<(Vec<f32>, f64)> {
             let thresholds = levels.thresholds(level);
             let saved = self.evaluate(&thresholds, sample)?.saved();
@@ -125,11 +133,7 @@ impl Candidate {
                 best = found;
             }
         }
-        let (thresholds, saved) = best;
-        if (saved - target).abs() > SHARE_TOLERANCE {
-            bail!("the routers cannot save {target:.3}: the nearest share is {saved:.3}; choose another target");
-        }
-        Ok(thresholds)
+        Ok(best)
     }
 
     /// The blob as it is now.
@@ -165,7 +169,10 @@ pub fn calibrate(
     let sample = &text[..tokens.min(text.len())];
     let mut points = Vec::new();
     for target in targets {
-        let thresholds = candidate.meet(target, levels, sample)?;
+        let (thresholds, saved) = candidate.nearest(target, levels, sample)?;
+        if (saved - target).abs() > SHARE_TOLERANCE {
+            bail!("the routers cannot save {target:.3}: the nearest share is {saved:.3}; choose another target");
+        }
         let evaluation = candidate.evaluate(&thresholds, text)?;
         report(target, &evaluation);
         points.push(OperatingPoint {

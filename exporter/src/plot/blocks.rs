@@ -60,7 +60,8 @@ impl Picture for Blocks {
         let how =
             "soft gates: their mean; routers that halt: when they save 40% of the operations of a validation sample; first seed";
         head.draw(&Text::new(how, (18, 48), text(14, GREY)))?;
-        let areas = body.split_evenly((self.panels.len().div_ceil(COLUMNS), COLUMNS));
+        let columns = COLUMNS.min(self.panels.len());
+        let areas = body.split_evenly((self.panels.len().div_ceil(columns), columns));
         for ((name, blocks), area) in self.panels.iter().zip(areas) {
             let first = blocks.iter().flatten().map(|(tokens, _)| *tokens).fold(f64::INFINITY, f64::min);
             let last = blocks.iter().flatten().map(|(tokens, _)| *tokens).fold(0.0, f64::max);

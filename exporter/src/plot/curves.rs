@@ -5,9 +5,10 @@ use crate::plot::marks::recipes;
 use crate::plot::pareto::{LEGEND, legend_of_recipes, padded, span};
 use crate::plot::picture::{Area, Picture};
 use crate::plot::style::{GREY, GRID, INK, SANS, category, pale, text};
-use crate::recipe::{Kind, Recipe};
+use crate::recipe::Kind;
+use crate::sweep::grid;
 use crate::sweep::point::Point;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Text};
 use plotters::style::{Color, WHITE};
@@ -43,10 +44,7 @@ pub fn trained(points: &[Point], folder: &Path) -> Result<Vec<Trained>> {
     }
     let read = |(recipe, seed): (usize, u64)| {
         let folder = folder.join(format!("{}-s{seed}", names[recipe]));
-        let path = folder.join("recipe.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let found = Recipe::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-        let stages = found.stages.iter().map(|stage| stage.kind).collect();
+        let stages = grid::recipe(&folder)?.stages.iter().map(|stage| stage.kind).collect();
         Ok(Trained { recipe, stages, lines: crate::metrics::read(&folder.join("metrics.jsonl"))? })
     };
     runs.into_iter().map(read).collect()

@@ -48,6 +48,16 @@ impl Run {
     }
 }
 
+/// The recipe of a run, from its folder.
+///
+/// # Errors
+/// It is missing or malformed.
+pub fn recipe(folder: &Path) -> Result<Recipe> {
+    let path = folder.join(RECIPE_FILE);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Recipe::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
 /// Every recipe with every seed, seeds together: `folder/NAME-sSEED`.
 ///
 /// # Errors

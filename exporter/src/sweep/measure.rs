@@ -1,7 +1,7 @@
 //! What a trained run is worth: its losses through the blob at every share, beside the controls of the same share.
 
 use crate::blob_eval::{Evaluation, evaluate_at_depths};
-use crate::calibrate::{Candidate, Levels};
+use crate::calibrate::{Candidate, Levels, SHARE_TOLERANCE};
 use crate::checkpoint::model;
 use crate::checkpoint_folder::Folder;
 use crate::controls::{Confidence, random_depths, shuffled, static_depths};
@@ -9,6 +9,7 @@ use crate::cost::Costs;
 use crate::evaluate::{open_pass, soft_pass};
 use crate::macs::WeightMacs;
 use crate::model::{Model, Parameters};
+use crate::recipe::Recipe;
 use crate::sweep::grid::Run;
 use crate::sweep::point::{Kind, Point, SCHEMA};
 use crate::sweep::prices::{element, element_name};
@@ -35,6 +36,38 @@ pub struct Settings {
     pub core: Option<String>,
 }
 
+impl Settings {
+    /// The tokens of a validation part that thresholds are fitted to, and those that losses are measured on.
+    ///
+    /// # Errors
+    /// The part is too short.
+    pub fn divide<'a>(&self, validation: &'a [u16]) -> Result<(&'a [u16], &'a [u16])> {
+        let (sample, rest) = validation.split_at(self.calibration_tokens.min(validation.len() / 2));
+        let text = &rest[..self.validation_tokens.min(rest.len())];
+        ensure!(sample.len().min(text.len()) >= 2, "the validation part of {} tokens is too short to measure", validation.len());
+        Ok((sample, text))
+    }
+}
+
+/// The blob of a trained recipe, at full depth.
+///
+/// # Errors
+/// A model that cannot be exported.
+pub fn candidate(recipe: &Recipe, folder: &Folder) -> Result<Candidate> {
+    let header = folder.config.header(element(recipe), &[], 0, 0.0).map_err(|error| anyhow!(error))?;
+    Candidate::new(&header, &model(&folder.tensors, &folder.shape)?)
+}
+
+/// The way to thresholds of a trained model's routers.
+///
+/// # Errors
+/// Those of candle.
+pub fn levels(folder: &Folder, sample: &[u16]) -> Result<Levels> {
+    let shape = folder.shape;
+    let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
+    Ok(Levels::new(shape.policy, folder.config.routers_predict_gain, open_pass(&float, sample, shape.context)?))
+}
+
 /// A run while it is measured.
 struct Judged<'a> {
     run: &'a Run,
@@ -47,7 +80,8 @@ struct Judged<'a> {
     text: &'a [u16],
 }
 
-/// Measures a trained run on its validation part. `note` is told of targets that the routers cannot meet.
+/// Measures a trained run on its validation part. `note` is told of targets that the routers cannot meet: the nearest
+/// share stands for them.
 ///
 /// # Errors
 /// A validation part that is too short; a model that cannot be exported; those of candle.
@@ -59,11 +93,8 @@ pub fn measure(
     costs: Option<&Costs>,
     note: &dyn Fn(&str),
 ) -> Result<Vec<Point>> {
-    let (sample, rest) = validation.split_at(settings.calibration_tokens.min(validation.len() / 2));
-    let text = &rest[..settings.validation_tokens.min(rest.len())];
-    ensure!(sample.len().min(text.len()) >= 2, "the validation part of {} tokens is too short to measure", validation.len());
-    let header = folder.config.header(element(&run.recipe), &[], 0, 0.0).map_err(|error| anyhow!(error))?;
-    let candidate = Candidate::new(&header, &model(&folder.tensors, &folder.shape)?)?;
+    let (sample, text) = settings.divide(validation)?;
+    let candidate = candidate(&run.recipe, folder)?;
     let macs = WeightMacs::new(Blob::parse(candidate.bytes())?.shape());
     let mut judged = Judged { run, folder, settings, costs, candidate, macs, sample, text };
     let routers = folder.shape.routers();
@@ -130,10 +161,12 @@ impl Judged<'_> {
 
     fn routed(&mut self, points: &mut Vec<Point>, note: &dyn Fn(&str)) -> Result<()> {
         let (shape, seed) = (self.folder.shape, self.run.recipe.seed);
-        let float = Model::new(&shape, &Parameters::new(&self.folder.tensors)?, shape.blocks)?;
         let wanted = |kind: Kind| self.settings.controls.contains(&kind);
         let confidence = match wanted(Kind::Confidence) {
-            true => Some((Confidence::new(&float, self.sample)?, Confidence::new(&float, self.text)?)),
+            true => {
+                let float = Model::new(&shape, &Parameters::new(&self.folder.tensors)?, shape.blocks)?;
+                Some((Confidence::new(&float, self.sample)?, Confidence::new(&float, self.text)?))
+            }
             false => None,
         };
         let inputs = self.text.len() - 1;
@@ -143,16 +176,12 @@ impl Judged<'_> {
                 points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found)? });
             }
         }
-        let predicts_gain = self.folder.config.routers_predict_gain;
-        let levels = Levels::new(shape.policy, predicts_gain, open_pass(&float, self.sample, shape.context)?);
+        let levels = levels(self.folder, self.sample)?;
         for target in &self.settings.targets {
-            let thresholds = match self.candidate.meet(*target, &levels, self.sample) {
-                Ok(thresholds) => thresholds,
-                Err(error) => {
-                    note(&error.to_string());
-                    continue;
-                }
-            };
+            let (thresholds, nearest) = self.candidate.nearest(*target, &levels, self.sample)?;
+            if (nearest - target).abs() > SHARE_TOLERANCE {
+                note(&format!("the routers cannot save {target}; the nearest share, {nearest:.3}, stands for it"));
+            }
             let routed = self.candidate.evaluate(&thresholds, self.text)?;
             let target = Some(*target);
             let saved = routed.saved();

@@ -15,7 +15,7 @@ pub enum Kind {
     Dense,
     /// Nobody: a model with routers whose thresholds are infinite.
     Full,
-    /// The routers, at thresholds that save `target` on the calibration tokens.
+    /// The routers, at thresholds that save `target` on the calibration tokens, or the nearest share that they can save.
     Routed,
     /// The routers, at probability 0.5: where gates that are trained soft say what they mean.
     Half,

@@ -40,6 +40,16 @@ pub struct Sweep<'a> {
     pub bar: ProgressBar,
 }
 
+/// How a run was measured, from its folder.
+///
+/// # Errors
+/// The file is missing or malformed.
+pub fn settings(folder: &Path) -> Result<Settings> {
+    let path = folder.join(SETTINGS_FILE);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
 impl Sweep<'_> {
     /// Runs all that is not finished, `jobs` at a time, and writes the results of what is. Returns how many runs failed; why, `report` was
     /// told.
@@ -104,11 +114,7 @@ impl Sweep<'_> {
 
     /// The points of a run that is finished, as they were written.
     fn points(&self, run: &Run) -> Option<String> {
-        let settings = std::fs::read_to_string(run.folder.join(SETTINGS_FILE)).ok()?;
-        let settings: Settings = serde_json::from_str(&settings).ok()?;
-        if settings != *self.settings {
-            return None;
-        }
+        settings(&run.folder).ok().filter(|settings| settings == self.settings)?;
         std::fs::read_to_string(run.folder.join(POINTS_FILE)).ok()
     }
 

@@ -33,6 +33,33 @@ fn the_pictures_of_a_sweep_name_its_recipes_and_are_the_same_every_time() {
 }
 
 #[test]
+fn a_run_is_watched_at_each_character() {
+    let scene = Scene::default();
+    let (runs, out, corpus) = (scene.path("runs"), scene.path("out"), scene.path("corpus.txt"));
+    succeed(&mut sweep(&scene, &recipes(&scene), &runs));
+    let results = format!("{runs}/sweep.jsonl");
+    let plot = |out: &str, run: &str, extra: &[&str]| {
+        exporter(&[&["plot", &results, "--out", out, "--corpus", &corpus, "--run", run], extra].concat())
+    };
+    succeed(&mut plot(&out, "halt-s1", &["--target", "0.3", "--from", "7"]));
+    for name in ["passage", "surprise"] {
+        let file = Path::new(&out).join(name);
+        assert!(std::fs::read_to_string(file.with_extension("svg")).unwrap().contains("halt-s1: "));
+        assert!((0.01..0.95).contains(&inked(&file.with_extension("png"))));
+    }
+    let passage = std::fs::read_to_string(Path::new(&out).join("passage.svg")).unwrap();
+    let letter = |letter: char| passage.matches(&format!("\n{letter}\n")).count();
+    assert!(letter('t') > 5 && letter('q') == 0, "the passage is the text");
+
+    let none = scene.path("none");
+    refuse(&mut plot(&none, "dense-s1", &[]), scene.folder(), &["dense-s1 has no routers"]);
+    refuse(&mut plot(&none, "halt-s9", &[]), scene.folder(), &["halt-s9", "No such file"]);
+    refuse(&mut plot(&none, "halt-s1", &["--from", "100000"]), scene.folder(), &["--from 100000: the text has"]);
+    scene.write("corpus.txt", std::fs::read_to_string(&corpus).unwrap().repeat(2).as_bytes());
+    refuse(&mut plot(&none, "halt-s1", &[]), scene.folder(), &["halt-s1 was trained on another corpus"]);
+}
+
+#[test]
 fn what_is_no_sweep_is_not_drawn() {
     let scene = Scene::default();
     let out = scene.path("out");

@@ -34,6 +34,25 @@ pub(super) fn sweep(scene: &Scene, recipes: &[String], folder: &str) -> Command 
 }
 
 #[test]
+fn cycles_are_modelled_once_for_each_shape() {
+    let scene = Scene::default();
+    let ([halt, _], corpus, folder) = (recipes(&scene), scene.path("corpus.txt"), scene.path("runs"));
+    let run = || exporter(&["sweep", &halt, "--corpus", &corpus, "--folder", &folder, "--seeds", "1,2", "--targets", "0.5"]);
+    succeed(&mut run());
+    let costs = || contents(&Path::new(&folder).join("costs"));
+    let first = costs();
+    assert_eq!(first.len(), 1, "{:?}", first.keys());
+    succeed(&mut run());
+    assert_eq!(costs(), first);
+    let points = points(&folder);
+    let full = points[0].cycles.unwrap();
+    assert_eq!((points[0].kind, points[0].core.as_deref()), (Kind::Full, Some("cortex-m4")));
+    for point in points.iter().filter(|point| matches!(point.kind, Kind::Static | Kind::Routed)) {
+        assert!((0.3 * full..full).contains(&point.cycles.unwrap()), "{point:?}");
+    }
+}
+
+#[test]
 fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
     let scene = Scene::default();
     let recipes = recipes(&scene);
