@@ -7,6 +7,7 @@ use crate::export::rotary_table;
 use crate::ops::activation::activate;
 use crate::ops::attention::Attention;
 use crate::ops::fake_quantise::fake_quantise;
+use crate::ops::linear::{linear, linear_pair};
 use crate::ops::norm::norm;
 use candle_core::{D, Device, Result, Tensor, Var};
 use fathom::format::{Cache, Norm, Policy, Position, Shape};
@@ -47,14 +48,28 @@ struct Linear {
 }
 
 impl Linear {
+    /// The weights as the forward pass uses them.
+    fn matrix(&self) -> Result<Tensor> {
+        match self.limit {
+            Some(limit) => fake_quantise(&self.weight, limit),
+            None => Ok(self.weight.clone()),
+        }
+    }
+
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = match self.limit {
-            Some(limit) => x.matmul(&fake_quantise(&self.weight, limit)?.t()?)?,
-            None => x.matmul(&self.weight.t()?)?,
-        };
+        let y = linear(x, &self.matrix()?)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
+        }
+    }
+
+    /// The results of both, side by side: `[n, rows of self + rows of other]`.
+    fn forward_with(&self, other: &Self, x: &Tensor) -> Result<Tensor> {
+        let y = linear_pair(x, &self.matrix()?, &other.matrix()?)?;
+        match (&self.bias, &other.bias) {
+            (Some(first), Some(second)) => y.broadcast_add(&Tensor::cat(&[first, second], 0)?),
+            _ => Ok(y),
         }
     }
 }
@@ -256,8 +271,8 @@ impl Model {
                 h + branch
             };
             let attention = block.norm1.forward(&h)?;
-            let (query, key_value) = (block.query.forward(&attention)?, block.key_value.forward(&attention)?);
-            let output = self.attention(time, &active).apply(&query, &key_value)?;
+            let query_key_value = block.query.forward_with(&block.key_value, &attention)?;
+            let output = self.attention(time, &active).apply(&query_key_value)?;
             h = add(h, block.output.forward(&output)?)?;
             let up = block.norm2.forward(&h)?;
             let down = activate(&block.up.forward(&up)?, self.shape.variants.mlp)?;
@@ -300,7 +315,7 @@ impl Model {
     /// # Errors
     /// Those of candle.
     pub fn classify(&self, h: &Tensor) -> Result<Tensor> {
-        self.final_norm.forward(h)?.matmul(&self.head.t()?)
+        linear(&self.final_norm.forward(h)?, &self.head)
     }
 
     /// The output `z` `[n]` of the router before block `index`, for residuals entering that block.

@@ -1,8 +1,10 @@
 //! The MLP's activations: SwiGLU, GELU (tanh approximation), squared ReLU.
 
-use super::{slice, with_slice};
+use super::simd::{sigmoid, vectorised};
+use super::{TASK_ROWS, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use fathom::format::Mlp;
+use rayon::prelude::*;
 
 /// Activates `x` `[n, up_rows]` into `[n, mlp_width]`; for SwiGLU the gate is the first half of each row.
 ///
@@ -14,14 +16,11 @@ pub fn activate(x: &Tensor, mlp: Mlp) -> Result<Tensor> {
 
 struct Activation(Mlp);
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
 const CUBIC: f32 = 0.044715;
 
 /// Value and derivative of a pointwise activation.
+#[inline(always)]
 fn pointwise(mlp: Mlp, x: f32) -> (f32, f32) {
     match mlp {
         Mlp::Gelu => {
@@ -37,6 +36,38 @@ fn pointwise(mlp: Mlp, x: f32) -> (f32, f32) {
     }
 }
 
+impl Activation {
+    #[inline(always)]
+    fn forward(&self, x: &[f32], y: &mut [f32], columns: usize, width: usize) {
+        match self.0 {
+            Mlp::SwiGlu => {
+                for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(columns)) {
+                    let (gate, up) = x.split_at(width);
+                    y.iter_mut().zip(gate).zip(up).for_each(|((y, gate), up)| *y = gate * sigmoid(*gate) * up);
+                }
+            }
+            Mlp::Gelu => y.iter_mut().zip(x).for_each(|(y, x)| *y = pointwise(Mlp::Gelu, *x).0),
+            Mlp::SquaredRelu => y.iter_mut().zip(x).for_each(|(y, x)| *y = pointwise(Mlp::SquaredRelu, *x).0),
+        }
+    }
+
+    #[inline(always)]
+    fn backward(&self, x: &[f32], g: &[f32], dx: &mut [f32], columns: usize, width: usize) {
+        if self.0 != Mlp::SwiGlu {
+            return dx.iter_mut().zip(x).zip(g).for_each(|((dx, x), g)| *dx = pointwise(self.0, *x).1 * g);
+        }
+        let rows = dx.chunks_exact_mut(columns).zip(x.chunks_exact(columns)).zip(g.chunks_exact(width));
+        for ((dx, x), g) in rows {
+            let ((dgate, dup), (gate, up)) = (dx.split_at_mut(width), x.split_at(width));
+            for ((((dgate, dup), gate), up), g) in dgate.iter_mut().zip(dup).zip(gate).zip(up).zip(g) {
+                let (value, slope) = pointwise(Mlp::SwiGlu, *gate);
+                *dgate = g * up * slope;
+                *dup = g * value;
+            }
+        }
+    }
+}
+
 impl CustomOp1 for Activation {
     fn name(&self) -> &'static str {
         "activation"
@@ -45,39 +76,22 @@ impl CustomOp1 for Activation {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = slice(storage, layout, "activation")?;
         let (rows, columns) = layout.shape().dims2()?;
-        if self.0 != Mlp::SwiGlu {
-            return Ok((CpuStorage::F32(x.iter().map(|x| pointwise(self.0, *x).0).collect()), layout.shape().clone()));
-        }
-        let width = columns / 2;
-        let mut y = Vec::with_capacity(rows * width);
-        for row in x.chunks_exact(columns) {
-            let (gate, up) = row.split_at(width);
-            y.extend(gate.iter().zip(up).map(|(gate, up)| gate * sigmoid(*gate) * up));
-        }
+        let width = if self.0 == Mlp::SwiGlu { columns / 2 } else { columns };
+        let mut y = vec![0f32; rows * width];
+        let tasks = y.par_chunks_mut(TASK_ROWS * width).zip(x.par_chunks(TASK_ROWS * columns));
+        tasks.for_each(|(y, x)| vectorised(|| self.forward(x, y, columns, width)));
         Ok((CpuStorage::F32(y), Shape::from((rows, width))))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let columns = x.dims2()?.1;
         let mut dx = vec![0f32; x.elem_count()];
+        let width = if self.0 == Mlp::SwiGlu { columns / 2 } else { columns };
         with_slice(x, |x| {
-            with_slice(gradient, |gradient| {
-                if self.0 != Mlp::SwiGlu {
-                    for ((dx, x), g) in dx.iter_mut().zip(x).zip(gradient) {
-                        *dx = pointwise(self.0, *x).1 * g;
-                    }
-                    return Ok(());
-                }
-                let width = columns / 2;
-                let rows = dx.chunks_exact_mut(columns).zip(x.chunks_exact(columns)).zip(gradient.chunks_exact(width));
-                for ((dx, x), g) in rows {
-                    let ((dgate, dup), (gate, up)) = (dx.split_at_mut(width), x.split_at(width));
-                    for i in 0..width {
-                        let (value, slope) = pointwise(Mlp::SwiGlu, gate[i]);
-                        dgate[i] = g[i] * up[i] * slope;
-                        dup[i] = g[i] * value;
-                    }
-                }
+            with_slice(gradient, |g| {
+                let tasks = dx.par_chunks_mut(TASK_ROWS * columns).zip(x.par_chunks(TASK_ROWS * columns));
+                let tasks = tasks.zip(g.par_chunks(TASK_ROWS * width));
+                tasks.for_each(|((dx, x), g)| vectorised(|| self.backward(x, g, dx, columns, width)));
                 Ok(())
             })
         })?;

@@ -1,8 +1,9 @@
 //! Causal grouped-query attention of whole sequences: rotary embedding, scores, softmax and weighted sum in one operation.
 
-use super::small_matmul::{product, transpose};
+use super::matmul::{Extent, Matrix, Triangle, product};
+use super::simd::{dot, exponentials, largest, vectorised};
 use super::{slice, with_slice};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -23,162 +24,187 @@ pub struct Attention {
     pub hidden: Option<Arc<Vec<bool>>>,
 }
 
-/// One head of one sequence, gathered into dense matrices.
+/// Matrices of one head of one sequence, reused from head to head.
 struct Head {
     query: Vec<f32>,         // [time, head_dim], rotated, scaled by 1 / sqrt(head_dim)
     key: Vec<f32>,           // [time, head_dim], rotated
-    value: Vec<f32>,         // [time, head_dim]
-    probabilities: Vec<f32>, // [time, time], zero above the diagonal
+    probabilities: Vec<f32>, // [time, time], zero above the diagonal as far as tiles reach
+}
+
+/// The same for its gradients.
+struct Gradients {
+    scores: Vec<f32>, // [time, time]
+    query: Vec<f32>,  // [time, head_dim]
+    key: Vec<f32>,    // [time, head_dim]
+    value: Vec<f32>,  // [time, head_dim]
 }
 
 impl Attention {
-    /// `query` `[n, heads * head_dim]`, `key_value` `[n, 2 * kv_heads * head_dim]` with the keys first; result `[n, heads * head_dim]`.
+    /// `query_key_value` `[n, (heads + 2 * kv_heads) * head_dim]`: each token's queries, then its keys, then its values; result
+    /// `[n, heads * head_dim]`.
     ///
     /// # Errors
     /// Those of candle.
-    pub fn apply(self, query: &Tensor, key_value: &Tensor) -> Result<Tensor> {
-        query.contiguous()?.apply_op2(&key_value.contiguous()?, self)
+    pub fn apply(self, query_key_value: &Tensor) -> Result<Tensor> {
+        query_key_value.contiguous()?.apply_op1(self)
     }
 
-    fn query_width(&self) -> usize {
+    /// Width of a token's queries, and of the result.
+    fn width(&self) -> usize {
         self.heads * self.head_dim
     }
 
-    fn kv_width(&self) -> usize {
-        2 * self.kv_heads * self.head_dim
+    /// Width of a token's queries, keys and values.
+    fn stride(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+
+    /// First columns of the query, the key and the value that head `index` reads.
+    fn columns(&self, index: usize) -> [usize; 3] {
+        let kv_head = index / (self.heads / self.kv_heads);
+        [index, self.heads + kv_head, self.heads + self.kv_heads + kv_head].map(|head| head * self.head_dim)
+    }
+
+    /// Elements of the matrices of scores.
+    fn square(&self) -> Extent {
+        Extent { rows: self.time, depth: self.head_dim, columns: self.time }
+    }
+
+    /// Products with scores on the left.
+    fn tall(&self) -> Extent {
+        Extent { rows: self.time, depth: self.time, columns: self.head_dim }
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
     }
 
     /// Turns row `t` of a `[time, head_dim]` matrix by its angle, backwards if `sign` is -1.
     fn rotate(&self, rows: &mut [f32], sign: f32) {
         let Some(turns) = &self.turns else { return };
-        for (row, turns) in rows.chunks_exact_mut(self.head_dim).zip(turns.chunks_exact(self.head_dim)) {
-            for (pair, turn) in row.chunks_exact_mut(2).zip(turns.chunks_exact(2)) {
-                let (x, y, cos, sin) = (pair[0], pair[1], turn[0], turn[1] * sign);
-                (pair[0], pair[1]) = (x * cos - y * sin, x * sin + y * cos);
-            }
+        for (pair, turn) in rows.as_chunks_mut::<2>().0.iter_mut().zip(turns.as_chunks::<2>().0) {
+            let ([x, y], [cos, sin]) = (*pair, *turn);
+            let sin = sin * sign;
+            *pair = [x * cos - y * sin, x * sin + y * cos];
         }
     }
 
-    /// `head_dim` columns from `first` of each row of a sequence.
-    fn gather(&self, rows: &[f32], width: usize, first: usize) -> Vec<f32> {
-        rows.chunks_exact(width).flat_map(|row| &row[first..first + self.head_dim]).copied().collect()
+    /// `head_dim` columns from `first` of each row of a sequence, times `scale`.
+    fn gather(&self, rows: &[f32], first: usize, scale: f32, out: &mut [f32]) {
+        for (out, row) in out.chunks_exact_mut(self.head_dim).zip(rows.chunks_exact(self.stride())) {
+            out.iter_mut().zip(&row[first..]).for_each(|(out, x)| *out = x * scale);
+        }
     }
 
-    fn head(&self, sequence: usize, query: &[f32], key_value: &[f32], head: usize) -> Head {
+    /// Adds a `[time, head_dim]` matrix, times `scale`, to the columns from `first` of each row of a sequence.
+    fn scatter(&self, part: &[f32], scale: f32, rows: &mut [f32], first: usize) {
+        for (row, part) in rows.chunks_exact_mut(self.stride()).zip(part.chunks_exact(self.head_dim)) {
+            row[first..].iter_mut().zip(part).for_each(|(to, from)| *to += from * scale);
+        }
+    }
+
+    fn empty_head(&self) -> Head {
+        let tall = || vec![0f32; self.time * self.head_dim];
+        Head { query: tall(), key: tall(), probabilities: vec![0f32; self.time * self.time] }
+    }
+
+    /// Fills `head` with head `index` of a sequence.
+    fn fill(&self, head: &mut Head, sequence: usize, rows: &[f32], index: usize) {
+        let [query, key, _] = self.columns(index);
+        self.gather(rows, query, self.scale(), &mut head.query);
+        self.gather(rows, key, 1.0, &mut head.key);
+        self.rotate(&mut head.query, 1.0);
+        self.rotate(&mut head.key, 1.0);
         let (time, dim) = (self.time, self.head_dim);
-        let kv_head = head / (self.heads / self.kv_heads);
-        let mut q = self.gather(query, self.query_width(), head * dim);
-        let mut key = self.gather(key_value, self.kv_width(), kv_head * dim);
-        let value = self.gather(key_value, self.kv_width(), (self.kv_heads + kv_head) * dim);
-        self.rotate(&mut q, 1.0);
-        self.rotate(&mut key, 1.0);
-        let scale = 1.0 / (dim as f32).sqrt();
-        q.iter_mut().for_each(|q| *q *= scale);
-        let mut key_columns = vec![0f32; time * dim];
-        transpose(&key, dim, &mut key_columns);
-        let mut scores = vec![0f32; time * time];
-        product(&q, &key_columns, &mut scores, (dim, time), |row| row + 2, |_| 0..dim);
+        let keys = Matrix::new(&head.key, dim).turned();
+        product(Matrix::new(&head.query, dim), keys, &mut head.probabilities, time, self.square(), Triangle::Result);
         let hidden = self.hidden.as_ref().map(|hidden| &hidden[sequence * time..][..time]);
-        for (t, row) in scores.chunks_exact_mut(time).enumerate() {
-            if let Some(hidden) = hidden {
-                row[..t].iter_mut().zip(hidden).filter(|(_, hidden)| **hidden).for_each(|(score, _)| *score = f32::NEG_INFINITY);
+        let probabilities = &mut head.probabilities;
+        vectorised(|| {
+            for (t, row) in probabilities.chunks_exact_mut(time).enumerate() {
+                let (seen, unseen) = row.split_at_mut(t + 1);
+                if let Some(hidden) = hidden {
+                    seen[..t].iter_mut().zip(hidden).filter(|(_, hidden)| **hidden).for_each(|(s, _)| *s = f32::NEG_INFINITY);
+                }
+                let largest = largest(seen);
+                let scale = 1.0 / exponentials(seen, largest);
+                seen.iter_mut().for_each(|p| *p *= scale);
+                unseen.fill(0.0);
             }
-            let largest = row[..=t].iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let mut total = 0.0;
-            for score in &mut row[..=t] {
-                *score = (*score - largest).exp();
-                total += *score;
-            }
-            row[..=t].iter_mut().for_each(|p| *p /= total);
-            row[t + 1..].fill(0.0);
-        }
-        Head { query: q, key, value, probabilities: scores }
+        });
     }
 
-    /// Gradients of one sequence: (query, key_value).
-    fn sequence_gradient(&self, sequence: usize, query: &[f32], key_value: &[f32], gradient: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (time, dim) = (self.time, self.head_dim);
-        let (mut dq_all, mut dkv_all) = (vec![0f32; query.len()], vec![0f32; key_value.len()]);
-        let add = |all: &mut [f32], width: usize, first: usize, part: &[f32]| {
-            for (row, part) in all.chunks_exact_mut(width).zip(part.chunks_exact(dim)) {
-                row[first..first + dim].iter_mut().zip(part).for_each(|(to, from)| *to += from);
-            }
-        };
-        let square = || vec![0f32; time * time];
-        let tall = || vec![0f32; time * dim];
+    /// Writes the result `[time, width]` of one sequence.
+    fn sequence(&self, sequence: usize, rows: &[f32], out: &mut [f32]) {
+        let mut head = self.empty_head();
         for index in 0..self.heads {
-            let head = self.head(sequence, query, key_value, index);
-            let g = self.gather(gradient, self.query_width(), index * dim);
-            let (mut value_columns, mut ds, mut transposed) = (tall(), square(), square());
-            transpose(&head.value, dim, &mut value_columns);
-            product(&g, &value_columns, &mut ds, (dim, time), |row| row + 2, |_| 0..dim);
-            for ((ds, p), t) in ds.chunks_exact_mut(time).zip(head.probabilities.chunks_exact(time)).zip(0..) {
-                let mean: f32 = ds[..=t].iter().zip(p).map(|(d, p)| d * p).sum();
-                ds[..=t].iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - mean));
-                ds[t + 1..].fill(0.0);
-            }
-            let (mut dq, mut dk, mut dv) = (tall(), tall(), tall());
-            let scale = 1.0 / (dim as f32).sqrt();
-            product(&ds, &head.key, &mut dq, (time, dim), |_| dim, |row| 0..(row + 2).min(time));
-            dq.iter_mut().for_each(|x| *x *= scale);
-            transpose(&ds, time, &mut transposed);
-            product(&transposed, &head.query, &mut dk, (time, dim), |_| dim, |row| row..time);
-            transpose(&head.probabilities, time, &mut transposed);
-            product(&transposed, &g, &mut dv, (time, dim), |_| dim, |row| row..time);
-            self.rotate(&mut dq, -1.0);
-            self.rotate(&mut dk, -1.0);
-            let kv_head = index / (self.heads / self.kv_heads);
-            add(&mut dq_all, self.query_width(), index * dim, &dq);
-            add(&mut dkv_all, self.kv_width(), kv_head * dim, &dk);
-            add(&mut dkv_all, self.kv_width(), (self.kv_heads + kv_head) * dim, &dv);
+            self.fill(&mut head, sequence, rows, index);
+            let [query, _, value] = self.columns(index);
+            let values = Matrix::new(&rows[value..], self.stride());
+            let weights = Matrix::new(&head.probabilities, self.time);
+            product(weights, values, &mut out[query..], self.width(), self.tall(), Triangle::Lower);
         }
-        (dq_all, dkv_all)
+    }
+
+    /// Adds the gradient of one sequence to `out`, both laid out as `rows`; `gradient` `[time, width]`.
+    fn sequence_gradient(&self, sequence: usize, rows: &[f32], gradient: &[f32], out: &mut [f32]) {
+        let (time, dim) = (self.time, self.head_dim);
+        let tall = || vec![0f32; time * dim];
+        let mut head = self.empty_head();
+        let mut d = Gradients { scores: vec![0f32; time * time], query: tall(), key: tall(), value: tall() };
+        for index in 0..self.heads {
+            self.fill(&mut head, sequence, rows, index);
+            let [query, key, value] = self.columns(index);
+            let g = Matrix::new(&gradient[query..], self.width());
+            let values = Matrix::new(&rows[value..], self.stride());
+            product(g, values.turned(), &mut d.scores, time, self.square(), Triangle::Result);
+            let (probabilities, scores) = (&head.probabilities, &mut d.scores);
+            vectorised(|| {
+                for (t, (ds, p)) in scores.chunks_exact_mut(time).zip(probabilities.chunks_exact(time)).enumerate() {
+                    let (seen, unseen) = ds.split_at_mut(t + 1);
+                    let mean = dot(seen, &p[..=t]);
+                    seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - mean));
+                    unseen.fill(0.0);
+                }
+            });
+            let (ds, p) = (Matrix::new(&d.scores, time), Matrix::new(&head.probabilities, time));
+            product(ds, Matrix::new(&head.key, dim), &mut d.query, dim, self.tall(), Triangle::Lower);
+            product(ds.turned(), Matrix::new(&head.query, dim), &mut d.key, dim, self.tall(), Triangle::Upper);
+            product(p.turned(), g, &mut d.value, dim, self.tall(), Triangle::Upper);
+            self.rotate(&mut d.query, -1.0);
+            self.rotate(&mut d.key, -1.0);
+            self.scatter(&d.query, self.scale(), out, query);
+            self.scatter(&d.key, 1.0, out, key);
+            self.scatter(&d.value, 1.0, out, value);
+        }
     }
 }
 
-impl CustomOp2 for Attention {
+impl CustomOp1 for Attention {
     fn name(&self) -> &'static str {
         "attention"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (query, key_value) = (slice(s1, l1, "attention")?, slice(s2, l2, "attention")?);
-        let (time, dim, width) = (self.time, self.head_dim, self.query_width());
-        let mut out = vec![0f32; query.len()];
-        out.par_chunks_mut(time * width).enumerate().for_each(|(sequence, out)| {
-            let query = &query[sequence * time * width..][..time * width];
-            let key_value = &key_value[sequence * time * self.kv_width()..][..time * self.kv_width()];
-            let mut attended = vec![0f32; time * dim];
-            for index in 0..self.heads {
-                let head = self.head(sequence, query, key_value, index);
-                product(&head.probabilities, &head.value, &mut attended, (time, dim), |_| dim, |row| 0..(row + 2).min(time));
-                for (out, attended) in out.chunks_exact_mut(width).zip(attended.chunks_exact(dim)) {
-                    out[index * dim..][..dim].copy_from_slice(attended);
-                }
-            }
-        });
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let rows = slice(storage, layout, "attention")?;
+        let (n, _) = layout.shape().dims2()?;
+        let mut out = vec![0f32; n * self.width()];
+        let parts = out.par_chunks_mut(self.time * self.width()).zip(rows.par_chunks(self.time * self.stride()));
+        parts.enumerate().for_each(|(sequence, (out, rows))| self.sequence(sequence, rows, out));
+        Ok((CpuStorage::F32(out), Shape::from((n, self.width()))))
     }
 
-    fn bwd(&self, query: &Tensor, key_value: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (time, width, kv_width) = (self.time, self.query_width(), self.kv_width());
-        let (dq, dkv) = with_slice(query, |q| {
-            with_slice(key_value, |kv| {
-                with_slice(gradient, |g| {
-                    let parts: Vec<_> = (0..q.len() / (time * width))
-                        .into_par_iter()
-                        .map(|sequence| {
-                            let rows = |all: &'_ [f32], width: usize| all[sequence * time * width..][..time * width].to_vec();
-                            self.sequence_gradient(sequence, &rows(q, width), &rows(kv, kv_width), &rows(g, width))
-                        })
-                        .collect();
-                    let (dq, dkv): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-                    Ok((dq.concat(), dkv.concat()))
-                })
+    fn bwd(&self, rows: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let mut out = vec![0f32; rows.elem_count()];
+        with_slice(rows, |rows| {
+            with_slice(gradient, |gradient| {
+                let (long, short) = (self.time * self.stride(), self.time * self.width());
+                let parts = out.par_chunks_mut(long).zip(rows.par_chunks(long)).zip(gradient.par_chunks(short));
+                parts.enumerate().for_each(|(sequence, ((out, rows), g))| self.sequence_gradient(sequence, rows, g, out));
+                Ok(())
             })
         })?;
-        let dq = Tensor::from_vec(dq, query.shape(), query.device())?;
-        Ok((Some(dq), Some(Tensor::from_vec(dkv, key_value.shape(), key_value.device())?)))
+        Ok(Some(Tensor::from_vec(out, rows.shape(), rows.device())?))
     }
 }
 
@@ -199,7 +225,8 @@ mod tests {
                 turns: rotary.then(|| Arc::new(rotary_table(5, 4))),
                 hidden: hidden.then(|| Arc::new((0..10).map(|i| i % 3 == 1).collect())),
             };
-            check(&[&[10, 16], &[10, 16]], |inputs| attention.clone().apply(&(&inputs[0] * 2.0)?, &inputs[1])).unwrap();
+            let larger = |x: &Tensor| x.broadcast_mul(&Tensor::from_slice(&[[2f32; 16], [1f32; 16]].concat(), 32, x.device())?);
+            check(&[&[10, 32]], |inputs| attention.clone().apply(&larger(&inputs[0])?)).unwrap();
         }
     }
 }

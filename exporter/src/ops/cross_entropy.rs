@@ -1,7 +1,9 @@
 //! Cross-entropy of each token from its logits.
 
-use super::{slice, with_slice};
+use super::simd::{exp, exponentials, largest, sum_of, vectorised};
+use super::{TASK_ROWS, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
 
 /// `-log softmax(logits)[target]` in nats, `[n]`; `logits` `[n, vocabulary]`, `targets` `[n]`.
 ///
@@ -23,26 +25,37 @@ impl CustomOp1 for CrossEntropy {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let logits = slice(storage, layout, "cross-entropy")?;
         let (rows, vocabulary) = layout.shape().dims2()?;
-        let losses = logits.chunks_exact(vocabulary).zip(&self.targets).map(|(row, target)| {
-            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            row.iter().map(|x| (x - largest).exp()).sum::<f32>().ln() + largest - row[usize::from(*target)]
+        let mut losses = vec![0f32; rows];
+        let tasks = losses.par_chunks_mut(TASK_ROWS).zip(logits.par_chunks(TASK_ROWS * vocabulary));
+        tasks.zip(self.targets.par_chunks(TASK_ROWS)).for_each(|((losses, logits), targets)| {
+            vectorised(|| {
+                for ((loss, row), target) in losses.iter_mut().zip(logits.chunks_exact(vocabulary)).zip(targets) {
+                    let largest = largest(row);
+                    *loss = sum_of(row, |x| exp(x - largest)).ln() + largest - row[usize::from(*target)];
+                }
+            });
         });
-        Ok((CpuStorage::F32(losses.collect()), Shape::from(rows)))
+        Ok((CpuStorage::F32(losses), Shape::from(rows)))
     }
 
     fn bwd(&self, logits: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let vocabulary = logits.dims2()?.1;
-        let mut out = Vec::with_capacity(logits.elem_count());
+        let mut out = vec![0f32; logits.elem_count()];
         with_slice(logits, |logits| {
             with_slice(gradient, |gradient| {
-                for ((row, target), g) in logits.chunks_exact(vocabulary).zip(&self.targets).zip(gradient) {
-                    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                    let start = out.len();
-                    out.extend(row.iter().map(|x| (x - largest).exp()));
-                    let scale = g / out[start..].iter().sum::<f32>();
-                    out[start..].iter_mut().for_each(|p| *p *= scale);
-                    out[start + usize::from(*target)] -= g;
-                }
+                let size = TASK_ROWS * vocabulary;
+                let tasks = out.par_chunks_mut(size).zip(logits.par_chunks(size)).zip(gradient.par_chunks(TASK_ROWS));
+                tasks.zip(self.targets.par_chunks(TASK_ROWS)).for_each(|(((out, logits), g), targets)| {
+                    vectorised(|| {
+                        let rows = out.chunks_exact_mut(vocabulary).zip(logits.chunks_exact(vocabulary)).zip(g).zip(targets);
+                        for (((out, row), g), target) in rows {
+                            out.copy_from_slice(row);
+                            let scale = g / exponentials(out, largest(row));
+                            out.iter_mut().for_each(|p| *p *= scale);
+                            out[usize::from(*target)] -= g;
+                        }
+                    });
+                });
                 Ok(())
             })
         })?;

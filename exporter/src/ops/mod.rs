@@ -6,10 +6,16 @@ pub mod attention;
 pub mod cross_entropy;
 pub mod fake_quantise;
 pub mod imitation;
+pub mod linear;
+mod matmul;
 pub mod norm;
-mod small_matmul;
+mod simd;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+
+/// Rows that one task of a row-by-row operation takes. Sums over rows are sums of the tasks' sums, so that the number of threads changes
+/// no bit.
+const TASK_ROWS: usize = 128;
 
 /// The elements of a contiguous f32 argument of a custom op.
 fn slice<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<&'a [f32]> {
