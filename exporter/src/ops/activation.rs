@@ -79,7 +79,12 @@ impl CustomOp1 for Activation {
         let width = if self.0 == Mlp::SwiGlu { columns / 2 } else { columns };
         let mut y = vec![0f32; rows * width];
         let tasks = y.par_chunks_mut(TASK_ROWS * width).zip(x.par_chunks(TASK_ROWS * columns));
-        tasks.for_each(|(y, x)| vectorised(|| self.forward(x, y, columns, width)));
+        tasks.for_each(|(y, x)| {
+            vectorised(
+                #[inline(always)]
+                || self.forward(x, y, columns, width),
+            )
+        });
         Ok((CpuStorage::F32(y), Shape::from((rows, width))))
     }
 
@@ -91,7 +96,12 @@ impl CustomOp1 for Activation {
             with_slice(gradient, |g| {
                 let tasks = dx.par_chunks_mut(TASK_ROWS * columns).zip(x.par_chunks(TASK_ROWS * columns));
                 let tasks = tasks.zip(g.par_chunks(TASK_ROWS * width));
-                tasks.for_each(|((dx, x), g)| vectorised(|| self.backward(x, g, dx, columns, width)));
+                tasks.for_each(|((dx, x), g)| {
+                    vectorised(
+                        #[inline(always)]
+                        || self.backward(x, g, dx, columns, width),
+                    )
+                });
                 Ok(())
             })
         })?;

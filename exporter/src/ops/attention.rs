@@ -120,18 +120,21 @@ impl Attention {
         product(Matrix::new(&head.query, dim), keys, &mut head.probabilities, time, self.square(), Triangle::Result);
         let hidden = self.hidden.as_ref().map(|hidden| &hidden[sequence * time..][..time]);
         let probabilities = &mut head.probabilities;
-        vectorised(|| {
-            for (t, row) in probabilities.chunks_exact_mut(time).enumerate() {
-                let (seen, unseen) = row.split_at_mut(t + 1);
-                if let Some(hidden) = hidden {
-                    seen[..t].iter_mut().zip(hidden).filter(|(_, hidden)| **hidden).for_each(|(s, _)| *s = f32::NEG_INFINITY);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (t, row) in probabilities.chunks_exact_mut(time).enumerate() {
+                    let (seen, unseen) = row.split_at_mut(t + 1);
+                    if let Some(hidden) = hidden {
+                        seen[..t].iter_mut().zip(hidden).filter(|(_, hidden)| **hidden).for_each(|(s, _)| *s = f32::NEG_INFINITY);
+                    }
+                    let largest = largest(seen);
+                    let scale = 1.0 / exponentials(seen, largest);
+                    seen.iter_mut().for_each(|p| *p *= scale);
+                    unseen.fill(0.0);
                 }
-                let largest = largest(seen);
-                let scale = 1.0 / exponentials(seen, largest);
-                seen.iter_mut().for_each(|p| *p *= scale);
-                unseen.fill(0.0);
-            }
-        });
+            },
+        );
     }
 
     /// Writes the result `[time, width]` of one sequence.
@@ -159,14 +162,17 @@ impl Attention {
             let values = Matrix::new(&rows[value..], self.stride());
             product(g, values.turned(), &mut d.scores, time, self.square(), Triangle::Result);
             let (probabilities, scores) = (&head.probabilities, &mut d.scores);
-            vectorised(|| {
-                for (t, (ds, p)) in scores.chunks_exact_mut(time).zip(probabilities.chunks_exact(time)).enumerate() {
-                    let (seen, unseen) = ds.split_at_mut(t + 1);
-                    let mean = dot(seen, &p[..=t]);
-                    seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - mean));
-                    unseen.fill(0.0);
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (t, (ds, p)) in scores.chunks_exact_mut(time).zip(probabilities.chunks_exact(time)).enumerate() {
+                        let (seen, unseen) = ds.split_at_mut(t + 1);
+                        let mean = dot(seen, &p[..=t]);
+                        seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - mean));
+                        unseen.fill(0.0);
+                    }
+                },
+            );
             let (ds, p) = (Matrix::new(&d.scores, time), Matrix::new(&head.probabilities, time));
             product(ds, Matrix::new(&head.key, dim), &mut d.query, dim, self.tall(), Triangle::Lower);
             product(ds.turned(), Matrix::new(&head.query, dim), &mut d.key, dim, self.tall(), Triangle::Upper);

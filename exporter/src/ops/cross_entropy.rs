@@ -28,12 +28,15 @@ impl CustomOp1 for CrossEntropy {
         let mut losses = vec![0f32; rows];
         let tasks = losses.par_chunks_mut(TASK_ROWS).zip(logits.par_chunks(TASK_ROWS * vocabulary));
         tasks.zip(self.targets.par_chunks(TASK_ROWS)).for_each(|((losses, logits), targets)| {
-            vectorised(|| {
-                for ((loss, row), target) in losses.iter_mut().zip(logits.chunks_exact(vocabulary)).zip(targets) {
-                    let largest = largest(row);
-                    *loss = sum_of(row, |x| exp(x - largest)).ln() + largest - row[usize::from(*target)];
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((loss, row), target) in losses.iter_mut().zip(logits.chunks_exact(vocabulary)).zip(targets) {
+                        let largest = largest(row);
+                        *loss = sum_of(row, |x| exp(x - largest)).ln() + largest - row[usize::from(*target)];
+                    }
+                },
+            );
         });
         Ok((CpuStorage::F32(losses), Shape::from(rows)))
     }
@@ -46,15 +49,18 @@ impl CustomOp1 for CrossEntropy {
                 let size = TASK_ROWS * vocabulary;
                 let tasks = out.par_chunks_mut(size).zip(logits.par_chunks(size)).zip(gradient.par_chunks(TASK_ROWS));
                 tasks.zip(self.targets.par_chunks(TASK_ROWS)).for_each(|(((out, logits), g), targets)| {
-                    vectorised(|| {
-                        let rows = out.chunks_exact_mut(vocabulary).zip(logits.chunks_exact(vocabulary)).zip(g).zip(targets);
-                        for (((out, row), g), target) in rows {
-                            out.copy_from_slice(row);
-                            let scale = g / exponentials(out, largest(row));
-                            out.iter_mut().for_each(|p| *p *= scale);
-                            out[usize::from(*target)] -= g;
-                        }
-                    });
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            let rows = out.chunks_exact_mut(vocabulary).zip(logits.chunks_exact(vocabulary)).zip(g).zip(targets);
+                            for (((out, row), g), target) in rows {
+                                out.copy_from_slice(row);
+                                let scale = g / exponentials(out, largest(row));
+                                out.iter_mut().for_each(|p| *p *= scale);
+                                out[usize::from(*target)] -= g;
+                            }
+                        },
+                    );
                 });
                 Ok(())
             })

@@ -134,27 +134,46 @@ impl WithSimd for Product<'_> {
 }
 
 impl Product<'_> {
-    /// One tile of sums over `inner`.
+    /// One tile of sums over `inner`: `sums[r] = sum over k of a(row + r, k) * panel[k]`.
     #[inline(always)]
     fn tile<S: Simd>(&self, simd: S, row: usize, inner: std::ops::Range<usize>, panel: &[f32]) -> [[S::f32s; VECTORS]; ROWS] {
         let (a, valid) = (self.a, (self.extent.rows - row).min(ROWS));
+        let zero = [simd.splat_f32s(0.0); VECTORS];
+        // Named, and never an array of six numbers: LLVM would gather them into vectors, only to take them apart again.
+        let (mut s0, mut s1, mut s2, mut s3, mut s4, mut s5) = (zero, zero, zero, zero, zero, zero);
+        macro_rules! add {
+            ($b:ident, $($a:ident $sums:ident),*) => {
+                $(
+                    let a = simd.splat_f32s(*$a);
+                    $sums[0] = simd.mul_add_e_f32s(a, $b[0], $sums[0]);
+                    $sums[1] = simd.mul_add_e_f32s(a, $b[1], $sums[1]);
+                )*
+            };
+        }
+        let (panel, _) = S::as_simd_f32s(panel);
+        let panel = panel.as_chunks::<VECTORS>().0;
         if !a.turned {
             // Rows beyond the last are the last once more, and are not stored.
             let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.values[(row + r.min(valid - 1)) * a.stride..][inner.clone()]);
             let [a0, a1, a2, a3, a4, a5] = rows;
-            let six = a0.iter().zip(a1).zip(a2).zip(a3).zip(a4).zip(a5);
-            return sums(simd, six.map(|(((((a0, a1), a2), a3), a4), a5)| [*a0, *a1, *a2, *a3, *a4, *a5]), panel);
+            for ((((((a0, a1), a2), a3), a4), a5), b) in a0.iter().zip(a1).zip(a2).zip(a3).zip(a4).zip(a5).zip(panel) {
+                add!(b, a0 s0, a1 s1, a2 s2, a3 s3, a4 s4, a5 s5);
+            }
+        } else if valid == ROWS {
+            let mut at = inner.start * a.stride + row;
+            for b in panel {
+                let Some([a0, a1, a2, a3, a4, a5]) = a.values[at..].first_chunk() else { break };
+                add!(b, a0 s0, a1 s1, a2 s2, a3 s3, a4 s4, a5 s5);
+                at += a.stride;
+            }
+        } else {
+            for (k, b) in inner.zip(panel) {
+                let stored = &a.values[k * a.stride + row..][..valid];
+                let [a0, a1, a2, a3, a4, a5] = &std::array::from_fn(|r| if r < valid { stored[r] } else { 0.0 });
+                add!(b, a0 s0, a1 s1, a2 s2, a3 s3, a4 s4, a5 s5);
+            }
         }
-        if inner.is_empty() {
-            return [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        }
-        let stored = a.values[inner.start * a.stride..].chunks(a.stride);
-        if valid == ROWS {
-            let six = |stored: &[f32]| stored[row..].first_chunk::<ROWS>().copied().unwrap_or_default();
-            return sums(simd, stored.map(six), panel);
-        }
-        let fewer = |stored: &[f32]| std::array::from_fn(|r| if r < valid { stored[row + r] } else { 0.0 });
-        sums(simd, stored.map(fewer), panel)
+        [s0, s1, s2, s3, s4, s5]
     }
 
     /// Writes the tile's valid elements, or adds them to what is there.
@@ -178,22 +197,6 @@ impl Product<'_> {
             }
         }
     }
-}
-
-/// `sums[r] = sum over k of a[k][r] * panel[k]`.
-#[inline(always)]
-fn sums<S: Simd>(simd: S, a: impl Iterator<Item = [f32; ROWS]>, panel: &[f32]) -> [[S::f32s; VECTORS]; ROWS] {
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    let (panel, _) = S::as_simd_f32s(panel);
-    for (a, b) in a.zip(panel.chunks_exact(VECTORS)) {
-        for r in 0..ROWS {
-            let a = simd.splat_f32s(a[r]);
-            for v in 0..VECTORS {
-                sums[r][v] = simd.mul_add_e_f32s(a, b[v], sums[r][v]);
-            }
-        }
-    }
-    sums
 }
 
 /// Rows `inner` of `b` as panels of `width` columns each, the last filled up with zeros.

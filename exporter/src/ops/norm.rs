@@ -66,7 +66,12 @@ impl CustomOp2 for Norm {
         let mut y = vec![0f32; x.len()];
         let size = TASK_ROWS * weight.len();
         let tasks = y.par_chunks_mut(size).zip(x.par_chunks(size));
-        tasks.for_each(|(y, x)| vectorised(|| self.forward(x, weight, y)));
+        tasks.for_each(|(y, x)| {
+            vectorised(
+                #[inline(always)]
+                || self.forward(x, weight, y),
+            )
+        });
         Ok((CpuStorage::F32(y), l1.shape().clone()))
     }
 
@@ -81,7 +86,10 @@ impl CustomOp2 for Norm {
                     let tasks = dx.par_chunks_mut(size).zip(x.par_chunks(size)).zip(gradient.par_chunks(size));
                     let parts = tasks.map(|((dx, x), g)| {
                         let mut part = vec![0f32; width];
-                        vectorised(|| self.backward(x, weight, g, dx, &mut part));
+                        vectorised(
+                            #[inline(always)]
+                            || self.backward(x, weight, g, dx, &mut part),
+                        );
                         part
                     });
                     for part in parts.collect::<Vec<_>>() {

@@ -5,7 +5,8 @@ use pulp::{Arch, WithSimd};
 /// Numbers that a sum or a maximum runs over side by side: two vectors of AVX2.
 const LANES: usize = 16;
 
-/// Runs `op`, compiled for AVX2 and FMA where the CPU has them. Closures are inlined into it, so their loops are compiled so too.
+/// Runs `op`, compiled for AVX2 and FMA where the CPU has them. A closure says
+/// `#[inline(always)]`: otherwise it may stay outside, compiled for any CPU.
 #[inline(always)]
 pub fn vectorised<Op: WithSimd>(op: Op) -> Op::Output {
     #[cfg(target_arch = "x86_64")]
