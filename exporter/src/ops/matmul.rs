@@ -3,7 +3,7 @@
 //!
 //! Every sum runs in the same order however many threads share the rows, so results do not depend on their number.
 
-use super::simd::vectorised;
+use super::simd::dispatch;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -65,20 +65,20 @@ pub struct Extent {
 pub fn product_shared(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], stride: usize, extent: Extent, add: bool) {
     let threads = rayon::current_num_threads();
     if threads == 1 || extent.rows * extent.depth * extent.columns < WORTH_SHARING {
-        return vectorised(Product { a, b, out, stride, extent, triangle: Triangle::None, add });
+        return dispatch(Product { a, b, out, stride, extent, triangle: Triangle::None, add });
     }
     let share = extent.rows.div_ceil(threads).next_multiple_of(ROWS);
     out.par_chunks_mut(share * stride).enumerate().for_each(|(index, out)| {
         let first = index * share;
         let rows = share.min(extent.rows - first);
         let a = Matrix { values: &a.values[if a.turned { first } else { first * a.stride }..], ..a };
-        vectorised(Product { a, b, out, stride, extent: Extent { rows, ..extent }, triangle: Triangle::None, add });
+        dispatch(Product { a, b, out, stride, extent: Extent { rows, ..extent }, triangle: Triangle::None, add });
     });
 }
 
 /// `out = a b` on this thread.
 pub fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], stride: usize, extent: Extent, triangle: Triangle) {
-    vectorised(Product { a, b, out, stride, extent, triangle, add: false });
+    dispatch(Product { a, b, out, stride, extent, triangle, add: false });
 }
 
 struct Product<'a> {

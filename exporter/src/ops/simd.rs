@@ -5,15 +5,32 @@ use pulp::{Arch, WithSimd};
 /// Numbers that a sum or a maximum runs over side by side: two vectors of AVX2.
 const LANES: usize = 16;
 
-/// Runs `op`, compiled for AVX2 and FMA where the CPU has them. A closure says
-/// `#[inline(always)]`: otherwise it may stay outside, compiled for any CPU.
+/// Runs `op`, compiled for AVX2 and FMA where the CPU has them.
 #[inline(always)]
-pub fn vectorised<Op: WithSimd>(op: Op) -> Op::Output {
+pub fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
         return pulp::Simd::vectorize(simd, op);
     }
     Arch::new().dispatch(op)
+}
+
+/// Runs a closure so. It says `#[inline(always)]`: otherwise it may stay outside, compiled for any CPU.
+#[inline(always)]
+pub fn vectorised<R>(f: impl FnMut() -> R) -> R {
+    dispatch(Call(f))
+}
+
+/// Called by reference: the shim that consumes a closure would not be inlined.
+struct Call<F>(F);
+
+impl<R, F: FnMut() -> R> WithSimd for Call<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+        (self.0)()
+    }
 }
 
 /// `e^x` within a relative error of 3e-7 (Cody-Waite reduction, polynomial of degree 6); 0 below -87, where f32 is about to end, and
