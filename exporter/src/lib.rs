@@ -36,6 +36,8 @@ pub mod joint;
 
 pub mod optimiser;
 
+pub mod plain_loop;
+
 pub mod calibrated_rounding;
 
 pub mod watch;

@@ -30,6 +30,7 @@ struct Arguments {
 enum Command {
     Fetch(cmd::fetch::Cmd),
     Train(cmd::train::Cmd),
+    BenchTrain(cmd::bench_train::Cmd),
     Calibrate(cmd::calibrate::Cmd),
     Export(cmd::export::Cmd),
     Eval(cmd::eval::Cmd),
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Fetch(command) => command.run(),
         Command::Train(command) => command.run(),
+        Command::BenchTrain(command) => command.run(),
         Command::Calibrate(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Eval(command) => command.run(),

@@ -7,6 +7,7 @@ macro_rules! say {
     };
 }
 
+pub mod bench_train;
 pub mod calibrate;
 pub mod element;
 pub mod eval;

@@ -1,6 +1,7 @@
 //! Training, checkpoints and routing of the float model, on data generated here. One binary: candle is linked once.
 
 mod checkpoint;
+mod plain;
 mod quantise;
 mod resume;
 mod routing;

@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 16] = [
+const COMMANDS: [(Program, &[&str]); 17] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -17,6 +17,7 @@ const COMMANDS: [(Program, &[&str]); 16] = [
     (EXPORTER, &["inspect"]),
     (EXPORTER, &["sweep"]),
     (EXPORTER, &["plot"]),
+    (EXPORTER, &["bench-train"]),
     (HOST_SIM, &[]),
     (HOST_SIM, &["run"]),
     (HOST_SIM, &["exec"]),
