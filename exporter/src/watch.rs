@@ -55,22 +55,25 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
     let first = std::iter::once(1.0);
     let active = match kind {
         Kind::Soft => Some(first.chain(gates.into_iter().map(share)).collect()),
-        _ if halts => Some(first.chain(running(&outputs).into_iter().map(|tokens| share(tokens as f64))).collect()),
+        _ if halts => Some(
+            first
+                .chain(running(&outputs, &thresholds_at(&outputs, SHARE)).into_iter().map(|tokens| share(tokens as f64)))
+                .collect(),
+        ),
         _ => None,
     };
     Ok(Watched { nats: share(nats), active })
 }
 
 /// Tokens that pass each router, `[routers]`.
-fn running(outputs: &[Vec<f32>]) -> Vec<usize> {
-    let thresholds = thresholds_at(outputs, SHARE);
+fn running(outputs: &[Vec<f32>], thresholds: &[f32]) -> Vec<usize> {
     let tokens = outputs.first().map_or(0, Vec::len);
     let mut running = vec![true; tokens];
     let passed = |(outputs, threshold): (&Vec<f32>, &f32)| {
         running.iter_mut().zip(outputs).for_each(|(running, z)| *running &= z < threshold);
         running.iter().filter(|running| **running).count()
     };
-    outputs.iter().zip(&thresholds).map(passed).collect()
+    outputs.iter().zip(thresholds).map(passed).collect()
 }
 
 fn sum(values: &[f32]) -> f64 {
@@ -84,7 +87,6 @@ mod tests {
     #[test]
     fn a_token_that_halted_passes_no_later_router() {
         let outputs = [vec![-3.0, 5.0, -3.0, 5.0, -3.0], vec![-3.0, -9.0, 4.0, -9.0, -3.0]];
-        let running = running(&outputs);
-        assert_eq!(running, [3, 2]);
+        assert_eq!(running(&outputs, &[0.0, 0.0]), [3, 2]);
     }
 }
