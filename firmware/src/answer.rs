@@ -3,16 +3,16 @@
 use crate::failure::Failure;
 use crate::link;
 use crate::meter::Meter;
-use fathom::format::record::{Ended, MAX_PROMPT, Record, Region, Request};
-use fathom::{Blob, Sampler, Session};
+use fathom::format::record::{Effort, Ended, MAX_PROMPT, Record, Region, Request};
+use fathom::{Blob, Controller, Sampler, Session};
 use heapless::Vec;
 
 /// Answers `request`, from the first `Prompt` record to `Done`.
 pub fn answer<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Request, meter: &Meter) -> Result<(), Failure> {
     meter.clear_regions();
     let prompt = encode(blob, request.prompt)?;
-    if let Some(effort) = request.effort {
-        session.set_operating_point(usize::from(effort))?;
+    if let Effort::Point(point) = request.effort {
+        session.set_operating_point(usize::from(point))?;
     }
     defmt::info!("prompt: {=usize} tokens; to generate: {=u32}", prompt.len(), request.tokens);
 
@@ -48,6 +48,10 @@ fn encode(blob: &Blob, prompt: &[u8]) -> Result<Vec<u16, MAX_PROMPT>, Failure> {
 /// The token loop. Every generated token runs through the model, the last one too: each has a depth, and a conversation could go on.
 fn generate<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Request, meter: &Meter) -> Result<Ended, Failure> {
     let mut sampler = Sampler::new(request.seed, request.temperature, request.top_k);
+    let mut controller = match request.effort {
+        Effort::Cycles(cycles) => Some(Controller::new(blob, cycles)),
+        Effort::Default | Effort::Point(_) => None,
+    };
     for _ in 0..request.tokens {
         if session.position() == blob.shape().context {
             return Ok(Ended::ContextFull);
@@ -56,8 +60,14 @@ fn generate<'m>(session: &mut Session<'m, &'m Meter>, blob: &Blob, request: &Req
         meter.enter(Region::Sampling, None);
         let token = sampler.sample(session.logits());
         meter.enter(Region::Other, None);
+        if let Some(controller) = &controller {
+            session.set_operating_point(controller.point())?;
+        }
         session.step(token)?;
         let cycles = meter.now() - start;
+        if let Some(controller) = &mut controller {
+            controller.spent(u32::try_from(cycles).unwrap_or(u32::MAX));
+        }
         let active = session.trace().masks().last().copied().unwrap_or_default();
         link::send(&Record::Token { token, text: blob.decode(token), active, cycles });
     }

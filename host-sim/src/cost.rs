@@ -18,7 +18,7 @@ use anyhow::{Result, anyhow, ensure};
 use fathom::Blob;
 use fathom::format::header::Tokenizer;
 use fathom::format::prelude::Prelude;
-use fathom::format::record::Request;
+use fathom::format::record::{Effort, Request};
 use fathom::format::writer::rewrite_header;
 use fathom::format::{Cache, Policy};
 use serde::Serialize;
@@ -147,7 +147,7 @@ fn at_depth(image: &Image, target: &Target, blob: &Blob<'_>, words: &[u128], dep
     let Tokenizer::Bytes { alphabet } = &header.tokenizer;
     let prompt = alphabet.get(..1).unwrap_or_default();
     let tokens = (blob.shape().context - 1) as u32;
-    let request = Request { prompt, tokens, seed: 1, temperature: 0.8, top_k: 0, effort: None };
+    let request = Request { prompt, tokens, seed: 1, temperature: 0.8, top_k: 0, effort: Effort::Default };
     let (_, answer) = ask(image, target, bytes, &request)?;
     let mask = u32::MAX >> (32 - depth);
     let found = answer.tokens.iter().filter(|token| token.active == mask).count();

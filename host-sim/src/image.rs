@@ -201,7 +201,7 @@ impl Image {
                 return Err(ImageError::TooLarge(path.into()));
             }
             if symbol.kind() == SymbolKind::Text && name.len() <= MAX_DEMANGLED {
-                let readable = format!("{:#}", rustc_demangle::demangle(name));
+                let readable = without_brackets(&format!("{:#}", rustc_demangle::demangle(name)));
                 functions.insert(address & !1, (symbol.size() as u32, readable));
             }
             symbols.insert(name.to_owned(), address);
@@ -251,6 +251,27 @@ impl Image {
     }
 }
 
+/// `Type::method` for the `<Type>::method` of the compiler's newer mangling: a function has one name, whichever compiler built the image.
+pub fn without_brackets(name: &str) -> String {
+    let mut depth = 0;
+    for (at, character) in name.char_indices() {
+        match character {
+            '<' => depth += 1,
+            '>' if !name[..at].ends_with('-') => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return match name.get(1..at) {
+                Some(inner) if name.starts_with('<') && inner.contains("::") && !inner.contains(" as ") => {
+                    format!("{inner}{}", &name[at + 1..])
+                }
+                _ => name.to_owned(),
+            };
+        }
+    }
+    name.to_owned()
+}
+
 /// The lowest address with contents. The linker may let a segment begin with the headers of the file, so sections, where there are any,
 /// know better than segments.
 fn lowest_contents<'d>(file: &impl Object<'d>, segments: &[Segment]) -> Option<u32> {
@@ -279,6 +300,22 @@ fn overlapping(segments: &[Segment]) -> Option<&Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_have_one_name_whichever_way_they_were_mangled() {
+        for (mangled, plain) in [
+            ("<fathom::linear::Linear>::apply", "fathom::linear::Linear::apply"),
+            ("<fathom::session::Session<&a::Meter>>::run", "fathom::session::Session<&a::Meter>::run"),
+            ("<&u64 as core::fmt::Debug>::fmt", "<&u64 as core::fmt::Debug>::fmt"),
+            ("<a::B<fn() -> c::D>>::e", "a::B<fn() -> c::D>::e"),
+            ("fathom::block::activate", "fathom::block::activate"),
+            ("main", "main"),
+            ("<", "<"),
+            ("", ""),
+        ] {
+            assert_eq!(without_brackets(mangled), plain);
+        }
+    }
 
     #[test]
     fn rejects_what_is_not_an_arm_image() {

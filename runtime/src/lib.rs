@@ -2,7 +2,8 @@
 //!
 //! Modules stand in the order in which data meets them: bytes in flash are judged once ([`Blob::parse`]); the validated shape
 //! gives the arena plan ([`Plan`]); the caller lends an arena of that size; a [`Session`] runs tokens through the blocks, where
-//! each block's router decides which tokens run it; logits go to the [`Sampler`], and the depth of every token to the [`Trace`].
+//! each block's router decides which tokens run it; logits go to the [`Sampler`], and the depth of every token to the [`Trace`]. A [`Controller`]
+//! chooses how much the next token may cost.
 //!
 //! If [`Blob::parse`] returned `Ok`, nothing below it panics, whatever the blob's contents.
 #![no_std]
@@ -34,7 +35,10 @@ mod session;
 mod sampling;
 mod trace;
 
+mod controller;
+
 pub use blob::{Blob, BlobError};
+pub use controller::Controller;
 pub use plan::{Part, Plan, PlanError};
 pub use probe::{Depths, NoProbe, Probe};
 pub use sampling::Sampler;

@@ -2,7 +2,7 @@
 
 use crate::qemu;
 use crate::targets::Qemu;
-use fathom::format::record::{Record, Request};
+use fathom::format::record::{Effort, Record, Request};
 use fathom::{Blob, NoProbe, Plan, Sampler, Session};
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, End};
@@ -32,7 +32,7 @@ pub fn on_host(model: &[u8], request: &Request<'_>) -> Answer {
     let plan = Plan::new(blob.shape(), 3.min(blob.shape().context)).expect("a valid tile");
     let mut arena = vec![0; plan.bytes() / 4];
     let mut session = Session::new(&blob, &mut arena, &plan, NoProbe).expect("the arena has the plan's size");
-    if let Some(effort) = request.effort {
+    if let Effort::Point(effort) = request.effort {
         session.set_operating_point(usize::from(effort)).expect("a test's effort exists");
     }
     let prompt: Vec<u16> = request.prompt.iter().map(|byte| blob.encode(*byte).expect("in the alphabet")).collect();

@@ -1,7 +1,7 @@
 //! What tokens of each depth cost, measured once, against the cycles of real runs.
 
 use fathom::Blob;
-use fathom::format::record::Request;
+use fathom::format::record::{Effort, Request};
 use fathom::format::{Cache, Element, Header, Policy, Shape};
 use fathom_exporter::blob_eval::{Evaluation, evaluate, evaluate_at_depths};
 use fathom_exporter::cost::Costs;
@@ -65,7 +65,8 @@ fn cycles_of_the_default_model_follow_from_its_depths_at_every_effort() {
     assert_eq!((costs.core.as_str(), costs.depths.len()), ("cortex-m4", 6));
     assert!(costs.depths.is_sorted_by(|a, b| a.mean_over_window < b.mean_over_window));
     for effort in [0, 2, 4, 6] {
-        let request = Request { prompt: b"ROMEO:\n", tokens: 120, seed: 5, temperature: 0.8, top_k: 0, effort: Some(effort) };
+        let request =
+            Request { prompt: b"ROMEO:\n", tokens: 120, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Point(effort) };
         assert_predicted(&image, &target, &model, &request, &costs);
     }
 }
@@ -96,7 +97,7 @@ fn cycles_follow_from_depths_for_every_policy_and_cache() {
         let model = random_blob(&header, 5);
         let costs = costs(&image, &target, model.bytes());
         assert_eq!(costs.depths.len(), if header.routing.policy == Policy::Dense { 1 } else { 4 });
-        let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: None };
+        let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Default };
         assert_predicted(&image, &target, model.bytes(), &request, &costs);
     }
 }
@@ -147,5 +148,26 @@ fn rejects_what_is_no_model() {
     ];
     for (model, parts) in bad {
         refuse(&mut host_sim(&["cost", model, "--image", &image]), scene.folder(), parts);
+    }
+}
+
+#[test]
+fn a_controller_keeps_the_mean_within_3_percent_of_any_budget_between_the_points() {
+    let ((image, target), model) = (board(), default_model());
+    let mean = |effort, seed| {
+        let request = Request { prompt: b"ROMEO:\n", tokens: 120, seed, temperature: 0.8, top_k: 0, effort };
+        let (_, answer) = ask(&image, &target, &model, &request).unwrap();
+        assert_eq!(answer.tokens.len(), 120);
+        answer.tokens.iter().map(|token| token.cycles).sum::<u64>() as f64 / 120.0
+    };
+    for seed in [1, 2] {
+        let (cheapest, dearest) = (mean(Effort::Point(0), seed), mean(Effort::Point(6), seed));
+        for place in [0.05, 0.25, 0.5, 0.75, 0.95] {
+            let budget = cheapest + place * (dearest - cheapest);
+            let found = mean(Effort::Cycles(budget as u32), seed);
+            assert!((found / budget - 1.0).abs() < 0.03, "{found:.0} for a budget of {budget:.0}, seed {seed}");
+        }
+        let below = mean(Effort::Cycles(1), seed);
+        assert!(below < 1.1 * cheapest, "a budget below every point gets the cheapest: {below:.0} against {cheapest:.0}");
     }
 }

@@ -5,7 +5,7 @@ mod faults;
 mod hot_path;
 
 use fathom::format::prelude::VERSION;
-use fathom::format::record::Request;
+use fathom::format::record::{Effort, Request};
 use fathom::format::{BlockMatrix, Cache, Element, Header, MatrixSet, Mlp, Norm, Policy, Position};
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, BoardError, End, Event, model_region};
@@ -18,7 +18,7 @@ use fathom_tests::targets::CORTEX_M4;
 use std::path::Path;
 
 fn request(prompt: &[u8]) -> Request<'_> {
-    Request { prompt, tokens: 100, seed: 3, temperature: 1.0, top_k: 5, effort: None }
+    Request { prompt, tokens: 100, seed: 3, temperature: 1.0, top_k: 5, effort: Effort::Default }
 }
 
 fn assert_agreement(image: &Path, model: &[u8], request: &Request<'_>) {
@@ -65,7 +65,7 @@ fn the_default_model_gives_the_same_text_and_depths_everywhere() {
     let bytes = std::fs::read(path).expect("the default model is committed");
     let model = fathom_tests::models::Aligned::copy(&bytes);
     let image = CORTEX_M4.image();
-    for (effort, temperature) in [(None, 0.8), (Some(0), 0.0)] {
+    for (effort, temperature) in [(Effort::Default, 0.8), (Effort::Point(0), 0.0)] {
         let request = Request { prompt: b"ROMEO:\n", tokens: 24, seed: 1, temperature, top_k: 0, effort };
         assert_agreement(&image, model.bytes(), &request);
     }
@@ -95,7 +95,10 @@ fn the_image_refuses_bad_requests_and_models_in_one_line() {
         (frame(request(b"abz")), "byte 2 of the prompt, 'z', is outside the model's alphabet"),
         (frame(request(&long)), "the prompt has 25 bytes, the model takes 24: shorten it"),
         (frame(request(b"")), "the prompt is empty: give at least one character"),
-        (frame(Request { effort: Some(3), ..request(b"a") }), "effort 3 does not exist: the model has operating points 0 to 2"),
+        (
+            frame(Request { effort: Effort::Point(3), ..request(b"a") }),
+            "effort 3 does not exist: the model has operating points 0 to 2",
+        ),
         (vec![7, 7, 7, 0], "the request is malformed: host and firmware must be of the same version"),
     ];
     for (input, message) in cases {

@@ -10,7 +10,7 @@ use crate::report::Answer;
 use anyhow::{Result, bail, ensure};
 use fathom::Blob;
 use fathom::format::header::{MAX_BLOCKS, Tokenizer};
-use fathom::format::record::Request;
+use fathom::format::record::{Effort, Request};
 use fathom::format::writer::{Writer, rewrite_header};
 use fathom::format::{Cache, Element, Header, Layout, LinearLayout, Policy};
 
@@ -176,7 +176,7 @@ impl<'a> Model<'a> {
         let blob = self.blob()?;
         let Tokenizer::Bytes { alphabet } = &blob.header().tokenizer;
         let prompt: Vec<u8> = alphabet.iter().copied().cycle().take(POSITION).collect();
-        let request = Request { prompt: &prompt, tokens, seed: 1, temperature: 0.8, top_k: 0, effort: None };
+        let request = Request { prompt: &prompt, tokens, seed: 1, temperature: 0.8, top_k: 0, effort: Effort::Default };
         ask(self.image, self.target, model, &request)
     }
 }

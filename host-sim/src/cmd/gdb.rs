@@ -12,7 +12,7 @@ use crate::memory_map::{MemoryMap, Wishes};
 use crate::semihosting::command_line;
 use anyhow::{Context, Result};
 use clap::Args;
-use fathom::format::record::{MAX_FRAME, Request, encode};
+use fathom::format::record::{Effort, MAX_FRAME, Request, encode};
 use std::io::{Write, stderr, stdin, stdout};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -103,8 +103,14 @@ impl Cmd {
     /// The request as one frame; empty without a prompt.
     fn request(&self) -> Result<Vec<u8>> {
         let Some(prompt) = &self.prompt else { return Ok(Vec::new()) };
-        let request =
-            Request { prompt: prompt.as_bytes(), tokens: self.tokens, seed: 1, temperature: 0.0, top_k: 0, effort: None };
+        let request = Request {
+            prompt: prompt.as_bytes(),
+            tokens: self.tokens,
+            seed: 1,
+            temperature: 0.0,
+            top_k: 0,
+            effort: Effort::Default,
+        };
         let mut buffer = [0; MAX_FRAME];
         Ok(encode(&request, &mut buffer).context("the prompt does not fit into a request: shorten it")?.to_vec())
     }

@@ -12,7 +12,7 @@ use crate::report::Asked;
 use crate::stream::Stream;
 use anyhow::{Context, Result, bail};
 use fathom::format::prelude::Prelude;
-use fathom::format::record::{MAX_FRAME, MAX_PROMPT, Request, encode};
+use fathom::format::record::{Effort, MAX_FRAME, MAX_PROMPT, Request, encode};
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,9 @@ pub struct PromptOptions {
     /// Operating point of the model, 0 the cheapest [default: the model's]
     #[arg(long, help_heading = ASKED)]
     pub effort: Option<u8>,
+    /// Cycles per token to keep to in the mean, by choosing each token's operating point
+    #[arg(long, value_name = "CYCLES", conflicts_with = "effort", value_parser = clap::value_parser!(u32).range(1..), help_heading = ASKED)]
+    pub cycle_budget: Option<u32>,
     /// Stop a runaway guest after this many instructions
     #[arg(long, default_value_t = 20_000_000_000, value_name = "N")]
     pub max_instructions: u64,
@@ -139,8 +142,8 @@ impl PromptOptions {
 
     /// What is asked, for reports.
     pub fn asked(&self) -> Asked {
-        let Self { tokens, seed, temperature, top_k, effort, .. } = *self;
-        Asked { prompt: self.prompt.clone(), tokens, seed, temperature, top_k, effort }
+        let Self { tokens, seed, temperature, top_k, effort, cycle_budget, .. } = *self;
+        Asked { prompt: self.prompt.clone(), tokens, seed, temperature, top_k, effort, cycle_budget }
     }
 
     /// The request as one frame.
@@ -155,7 +158,12 @@ impl PromptOptions {
         if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
             bail!("--temperature is {}, but must be 0 or more", self.temperature);
         }
-        let Self { tokens, seed, temperature, top_k, effort, .. } = *self;
+        let Self { tokens, seed, temperature, top_k, .. } = *self;
+        let effort = match (self.effort, self.cycle_budget) {
+            (_, Some(cycles)) => Effort::Cycles(cycles),
+            (Some(point), None) => Effort::Point(point),
+            (None, None) => Effort::Default,
+        };
         let request = Request { prompt, tokens, seed, temperature, top_k, effort };
         let mut buffer = [0; MAX_FRAME];
         let frame = encode(&request, &mut buffer).context("the request does not fit into a frame")?;

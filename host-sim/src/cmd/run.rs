@@ -22,6 +22,7 @@ Examples:
   host-sim run
   host-sim run --prompt 'JULIET:' --tokens 100 --temperature 0.8 --seed 7
   host-sim run --effort 0 --json run.json
+  host-sim run --cycle-budget 900000
   host-sim run --core cortex-m0plus --memory rp2040
   host-sim run --budget firmware/budget.toml
   host-sim run --image my.elf --model my.fathom --clock 168MHz")]

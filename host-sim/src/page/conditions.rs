@@ -15,7 +15,11 @@ pub fn render(runs: &[Run]) -> String {
 fn list(run: &Run) -> String {
     let report = &run.report;
     let asked = &report.request;
-    let effort = asked.effort.map_or("the model's default".to_owned(), |effort| effort.to_string());
+    let effort = match (asked.effort, asked.cycle_budget) {
+        (_, Some(cycles)) => format!("chosen for {cycles} cycles per token"),
+        (Some(point), None) => point.to_string(),
+        (None, None) => "the model's default".to_owned(),
+    };
     let top_k = if asked.top_k == 0 { "all".to_owned() } else { asked.top_k.to_string() };
     let rows = [
         ("Core", report.core.clone()),

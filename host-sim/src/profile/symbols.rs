@@ -1,6 +1,7 @@
 //! Names and lines for addresses, by the image's debug information; a function alone where there is none.
 
 use super::functions::Functions;
+use crate::image::without_brackets;
 use addr2line::Context;
 use addr2line::gimli::{Dwarf, DwarfSections, EndianSlice, Error, LittleEndian, SectionId};
 use object::elf::FileHeader32;
@@ -146,7 +147,9 @@ impl<'d> Symbols<'d> {
         let result = context.find_frames(address.into()).skip_all_loads().and_then(|mut frames| {
             while let Some(frame) = frames.next()? {
                 let name = match &frame.function {
-                    Some(function) if function.name.len() <= MAX_TEXT => function.demangle().ok().map(|name| name.into_owned()),
+                    Some(function) if function.name.len() <= MAX_TEXT => {
+                        function.demangle().ok().map(|name| without_brackets(&name))
+                    }
                     _ => None,
                 };
                 let place = frame.location.and_then(|location| Some((location.file?.to_owned(), location.line?)));

@@ -114,8 +114,11 @@ pub struct Asked {
     pub temperature: f32,
     /// Sample among this many; 0 is all.
     pub top_k: u16,
-    /// Operating point; null is the model's default.
+    /// Operating point; null is the model's default, or that of a budget.
     pub effort: Option<u8>,
+    /// Cycles per token that a controller kept to by choosing each token's operating point; null without one.
+    #[serde(default)]
+    pub cycle_budget: Option<u32>,
 }
 
 /// Cycles that passed without an instruction.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; the host refuses a device that says another.
-pub const PROTOCOL: u8 = 2;
+pub const PROTOCOL: u8 = 3;
 /// Longest frame in bytes, the ending zero included.
 pub const MAX_FRAME: usize = 512;
 /// Longest prompt in bytes.
@@ -26,8 +26,20 @@ pub struct Request<'a> {
     pub temperature: f32,
     /// Sample among this many most likely tokens; 0 is all.
     pub top_k: u16,
-    /// Index of the operating point; `None` is the model's default.
-    pub effort: Option<u8>,
+    /// What tokens may cost.
+    pub effort: Effort,
+}
+
+/// What tokens may cost.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// The model's default operating point.
+    #[default]
+    Default,
+    /// An operating point, by its index in the header.
+    Point(u8),
+    /// So many cycles in the mean of the generated tokens: a [`crate::Controller`] chooses each token's point.
+    Cycles(u32),
 }
 
 /// Where the cycles of a token go.
@@ -180,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_request_round_trips() {
-        let request = Request { prompt: b"ROMEO:", tokens: 9, seed: 1, temperature: 0.5, top_k: 3, effort: Some(2) };
+        let request =
+            Request { prompt: b"ROMEO:", tokens: 9, seed: 1, temperature: 0.5, top_k: 3, effort: Effort::Cycles(700_000) };
         let mut buffer = [0; MAX_FRAME];
         let length = encode(&request, &mut buffer).map_or(0, <[u8]>::len);
         assert_eq!(decode(&mut buffer[..length]), Some(request));

@@ -52,7 +52,7 @@ fn the_report_has_exactly_its_schema() {
     assert_eq!(keys(&report["cycles"]), ["per_token_max", "per_token_mean", "per_token_p95", "prefill_per_token", "total"]);
     assert_eq!(keys(&report["depth"]), ["blocks", "mean", "per_token", "tlops_saved"]);
     assert_eq!(keys(&report["memory"]), ["areas", "arena", "flash_code", "flash_model", "stack_peak"]);
-    assert_eq!(keys(&report["request"]), ["effort", "prompt", "seed", "temperature", "tokens", "top_k"]);
+    assert_eq!(keys(&report["request"]), ["cycle_budget", "effort", "prompt", "seed", "temperature", "tokens", "top_k"]);
     assert_eq!(keys(&report["prompt"][0]), ["active", "bytes", "depth"]);
     assert_eq!(keys(&report["tokens"][0]), ["active", "bytes", "cycles", "depth", "position", "token"]);
     assert_eq!(keys(&report["places"][1]), ["active_tokens", "block", "cycles", "regions"]);
