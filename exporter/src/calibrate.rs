@@ -57,6 +57,11 @@ impl Levels {
     }
 }
 
+/// How far a share is from its target.
+fn off(saved: f64, target: f64) -> f64 {
+    (saved - target).abs()
+}
+
 fn sorted(mut outputs: Vec<f32>) -> Vec<f32> {
     outputs.sort_by(f32::total_cmp);
     outputs
@@ -111,15 +116,26 @@ impl Candidate {
     /// # Errors
     /// Those of [`evaluate`].
     pub fn nearest(&mut self, target: f64, levels: &Levels, sample: &[u16]) -> Result<(Vec<f32>, f64)> {
+        let best = self.bisect(target, &|level| levels.thresholds(level), sample)?;
+        let Levels::Priced(path) = levels else { return Ok(best) };
+        if off(best.1, target) <= SHARE_TOLERANCE {
+            return Ok(best);
+        }
+        // Few tokens, or equal outputs, make the path jump; one threshold for all routers moves token by token.
+        let other = self.bisect(target, &|level| path.common(level), sample)?;
+        Ok(if off(other.1, target) < off(best.1, target) { other } else { best })
+    }
+
+    fn bisect(&mut self, target: f64, thresholds: &dyn Fn(f64) -> Vec<f32>, sample: &[u16]) -> Result<(Vec<f32>, f64)> {
         let mut at = |level: f64| -> Result<(Vec<f32>, f64)> {
-            let thresholds = levels.thresholds(level);
+            let thresholds = thresholds(level);
             let saved = self.evaluate(&thresholds, sample)?.saved();
             Ok((thresholds, saved))
         };
         let (mut low, mut high) = (0.0, 1.0);
         let mut best = at(target.clamp(0.0, 1.0))?;
         for _ in 0..BISECTIONS {
-            if (best.1 - target).abs() <= SHARE_TOLERANCE / 4.0 {
+            if off(best.1, target) <= SHARE_TOLERANCE / 4.0 {
                 break;
             }
             let level = 0.5 * (low + high);
@@ -129,7 +145,7 @@ impl Candidate {
             } else {
                 high = level;
             }
-            if (found.1 - target).abs() < (best.1 - target).abs() {
+            if off(found.1, target) < off(best.1, target) {
                 best = found;
             }
         }

@@ -56,6 +56,14 @@ impl Path {
         };
         self.nodes[before].iter().zip(&self.nodes[before + 1]).enumerate().map(between).collect()
     }
+
+    /// One threshold for all routers, at a place between that which halts nothing (0) and that which halts everything (1).
+    pub fn common(&self, place: f64) -> Vec<f32> {
+        let mut all: Vec<f32> = self.sorted.concat();
+        all.sort_by(|a, b| b.total_cmp(a));
+        let last = ((place.clamp(0.0, 1.0) * all.len() as f64).round() as usize).checked_sub(1);
+        vec![last.map_or(f32::MAX, |last| all[last]); self.sorted.len()]
+    }
 }
 
 /// Tokens in the order in which a falling threshold halts them.
@@ -72,12 +80,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Moves one threshold after another, the last first, to where loss and price are least, until none moves.
+    /// Moves one threshold after another, the last first, to where loss and price are least, until none moves. At a higher price none
+    /// halts fewer tokens than at the one before: the path would otherwise run back and forth.
     fn descend(&self, node: &mut Node, price: f64) {
+        let cheaper = node.clone();
         for _ in 0..ROUNDS {
             let before = node.clone();
             for router in (0..node.len()).rev() {
-                node[router] = self.best(node, router, price);
+                node[router] = self.best(node, router, cheaper[router], price);
             }
             if *node == before {
                 break;
@@ -85,8 +95,8 @@ impl Search<'_> {
         }
     }
 
-    /// How many tokens router `router` best halts, the others being as they are.
-    fn best(&self, node: &Node, router: usize, price: f64) -> usize {
+    /// How many tokens, at least `fewest`, router `router` best halts, the others being as they are.
+    fn best(&self, node: &Node, router: usize, fewest: usize, price: f64) -> usize {
         // `halts[r][token]`: whether router r would halt it.
         let halted = |router: usize| {
             let mut halts = vec![false; self.tokens];
@@ -96,12 +106,15 @@ impl Search<'_> {
         let halts: Vec<Vec<bool>> = (0..node.len()).map(halted).collect();
         let worth = |exit: usize, token: usize| f64::from(self.pass.losses[exit][token]) + price * (exit + 1) as f64;
         let (mut sum, mut least, mut best) = (0.0, 0.0, 0);
+        if fewest > 0 {
+            (least, best) = (f64::INFINITY, fewest);
+        }
         for (count, token) in self.orders[router].iter().enumerate() {
             if halts[..router].iter().all(|halts| !halts[*token]) {
                 let later = (router + 1..node.len()).find(|later| halts[*later][*token]).unwrap_or(node.len());
                 sum += worth(router, *token) - worth(later, *token);
             }
-            if sum < least {
+            if sum < least && count + 1 >= fewest {
                 (least, best) = (sum, count + 1);
             }
         }

@@ -121,7 +121,9 @@ fn evaluates(model: &str, corpus: &str, engine: &str) {
     // The default point is the cheapest of two, the dearest is full depth.
     assert_eq!(eval(&["--effort", "0"]), found);
     assert_eq!(eval(&["--effort", "1"]), eval(&["--full"]));
-    assert!((number(&found, "tlops_saved") - 0.2).abs() < 0.02, "{found}");
+    // Of the calibrated element type within a point or two; the tiny model in int4 decides a few of its 300 tokens otherwise.
+    let near = if engine.contains("int4") { 0.05 } else { 0.02 };
+    assert!((number(&found, "tlops_saved") - 0.2).abs() < near, "{found}");
     assert_eq!(number(&eval(&["--full"]), "tlops_saved"), 0.0);
     assert_eq!(eval(&["--tokens", "50"])["tokens"], 49);
 
