@@ -33,10 +33,10 @@ impl<R, F: FnMut() -> R> WithSimd for Call<F> {
     }
 }
 
-/// `e^x` within a relative error of 3e-7 (Cody-Waite reduction, polynomial of degree 6); 0 below -87, where f32 is about to end, and
-/// `e^88` above 88.
+/// `e^x` within a relative error of 3e-7 (Cody-Waite reduction, polynomial of degree 6) between -87, where f32 is about to end, and 88; the
+/// values at these ends beyond them.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+fn bounded_exp(x: f32) -> f32 {
     const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer, which its lowest bits then are
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -46,14 +46,20 @@ pub fn exp(x: f32) -> f32 {
     let r = (bounded - whole * LN2_HIGH) - whole * LN2_LOW;
     let high = 1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0)));
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
-    let value = (1.0 + r * (1.0 + r * (0.5 + r * high))) * power;
+    (1.0 + r * (1.0 + r * (0.5 + r * high))) * power
+}
+
+/// The same, but 0 below -87.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let value = bounded_exp(x);
     if x < -87.0 { 0.0 } else { value }
 }
 
-/// `1 / (1 + e^-x)`.
+/// `1 / (1 + e^-x)`. Nothing is chosen in it: a choice would become a branch, and the loop around it scalar.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+    1.0 / (1.0 + bounded_exp(-x))
 }
 
 /// Folds `f(values[i])` in an order that depends on the length alone.
