@@ -39,6 +39,9 @@ pub struct Cmd {
     /// Steps between checkpoints
     #[arg(long, default_value_t = 100, value_name = "STEPS")]
     checkpoint_every: usize,
+    /// Threads; their number changes no bit of the result [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Replace a checkpoint that is already there
     #[arg(long, conflicts_with = "resume")]
     force: bool,
@@ -61,6 +64,9 @@ impl Cmd {
         if self.checkpoint_every == 0 {
             bail!("--checkpoint-every must be at least 1");
         }
+        if self.threads == Some(0) {
+            bail!("--threads must be at least 1");
+        }
         if self.from.as_ref().is_some_and(|from| from.canonicalize().ok() == self.out.canonicalize().ok() && there)
             && !self.resume
         {
@@ -78,6 +84,7 @@ impl Cmd {
             from: self.from.as_deref(),
             stop_after: None,
         };
-        train(&recipe, &corpus, &options, &mut metrics)
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build()?;
+        pool.install(|| train(&recipe, &corpus, &options, &mut metrics))
     }
 }

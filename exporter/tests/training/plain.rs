@@ -52,3 +52,21 @@ fn the_fused_step_has_the_loss_and_the_gradients_of_candles_own_operations() {
         }
     }
 }
+
+/// Large enough that products are shared by threads, and rows by tasks.
+#[test]
+fn the_number_of_threads_changes_no_bit_of_a_run() {
+    let mut recipe = Recipe::parse(TINY).unwrap();
+    recipe.model.width = 32;
+    recipe.model.mlp_width = 64;
+    recipe.stages.iter_mut().for_each(|stage| stage.batch = 32);
+    let tensors = |threads: usize| {
+        let folder = tempdir().unwrap();
+        let corpus = corpus(folder.path());
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| super::run(&recipe, &corpus, folder.path(), false, Some(3))).unwrap();
+        Folder::load(folder.path()).unwrap().tensors
+    };
+    let one = tensors(1);
+    assert!(one == tensors(2) && one == tensors(3));
+}
