@@ -119,6 +119,46 @@ fn the_mean_over_the_context_stands_for_the_positions_of_an_evaluation() {
     assert!((exact(&all) / costs.full() - 1.0).abs() < 1e-6);
 }
 
+/// Cycles of the last block for a prompt, of whose tokens the wanted number runs it and all others stop before it.
+fn last_block(image: &Image, target: &Target, header: &Header, prompt: &[u8], active: usize) -> u64 {
+    let mut header = header.clone();
+    let last = usize::from(header.geometry.blocks) - 1;
+    let (mut low, mut high) = (-50f32, 50f32);
+    for _ in 0..60 {
+        let threshold = low.midpoint(high);
+        for point in &mut header.operating_points {
+            point.thresholds.fill(f32::INFINITY);
+            point.thresholds[last - 1] = threshold; // router `r` stands before block `r + 1`
+        }
+        let request = Request { prompt, tokens: 0, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Default };
+        let (_, answer) = ask(image, target, random_blob(&header, 5).bytes(), &request).unwrap();
+        let found = answer.prompt.iter().filter(|mask| *mask >> last & 1 == 1).count();
+        if found == active {
+            return answer.within[last].iter().sum();
+        }
+        (low, high) = if found < active { (threshold, high) } else { (low, threshold) };
+    }
+    panic!("no threshold lets {active} of {} tokens run the last block", prompt.len())
+}
+
+/// The tokens that run a block are gathered, so those that do not cost only their share of the router, and keys and values where the cache
+/// holds all positions.
+#[test]
+fn a_block_costs_half_where_half_of_the_prompts_tokens_run_it() {
+    let (image, target) = board();
+    let prompt: Vec<u8> = (0..64u32).map(|index| b'a' + (index * index + index / 3) as u8 % 11).collect();
+    for (cache, most) in [(Cache::Omit { kept: 2 }, 0.55), (Cache::Project, 0.65)] {
+        let mut header = routed(Policy::Skip, cache, Element::Int8);
+        header.geometry.width = 128;
+        header.geometry.mlp_width = 344;
+        header.geometry.context = 96;
+        let share = |active| last_block(&image, &target, &header, &prompt, active) as f64;
+        let (half, full) = (share(32), share(64));
+        println!("{cache:?}: {half} of {full} cycles, {:.3}", half / full);
+        assert!((0.4..most).contains(&(half / full)), "{cache:?}: {half} of {full} cycles, {:.3}", half / full);
+    }
+}
+
 #[test]
 fn cost_prints_a_table_and_writes_what_the_exporter_reads() {
     let scene = Scene::default();

@@ -1,6 +1,6 @@
 //! Matrix times tile with row-pair packed int8 weights (see [`crate::format::packing`]).
 
-use super::requantise::{as_sums, requantise};
+use super::requantise::add;
 use crate::format::packing::{GROUP_ROWS, LOW_OFFSET, pairs_in_group, split};
 
 /// A packed int8 matrix, or the left part of one.
@@ -36,13 +36,21 @@ impl<'m> Matrix<'m> {
 /// *Shapes*: `input` `[tokens, columns]`, `input_scales` `[tokens]`, `output` `[tokens, rows]`. *Range*: as [`sums`].
 pub fn matmul(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: usize, output: &mut [f32]) {
     #[cfg(all(dsp, vfp, not(feature = "portable")))]
-    if let (1, Some(input_scale)) = (tokens, input_scales.first()) {
-        super::dsp::scaled(matrix, input, *input_scale, output);
-        return super::requantise::add(matrix.bias, output);
+    super::dsp::scaled(matrix, input, input_scales, tokens, output);
+    #[cfg(not(all(dsp, vfp, not(feature = "portable"))))]
+    scaled(matrix, input, input_scales, tokens, output);
+    for output in output.chunks_exact_mut(matrix.rows.max(1)).take(tokens) {
+        add(matrix.bias, output);
     }
+}
+
+/// The results without the bias.
+#[cfg(not(all(dsp, vfp, not(feature = "portable"))))]
+fn scaled(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], tokens: usize, output: &mut [f32]) {
+    use super::requantise::{as_sums, requantise};
     sums(matrix, input, tokens, as_sums(output));
     for (output, input_scale) in output.chunks_exact_mut(matrix.rows.max(1)).zip(input_scales).take(tokens) {
-        requantise(matrix.scales, matrix.bias, *input_scale, output);
+        requantise(matrix.scales, &[], *input_scale, output);
     }
 }
 

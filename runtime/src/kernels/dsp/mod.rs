@@ -61,14 +61,38 @@ pub fn sums(matrix: &Matrix<'_>, input: &[i16], tokens: usize, sums: &mut [i32])
     }
 }
 
-/// One token's results without the bias: the sums and what [`requantise`] makes of them.
+/// The results without the bias: the sums and what [`requantise`] makes of them. *Shapes*: as [`super::int8::matmul`].
 #[cfg(vfp)]
-pub fn scaled(matrix: &Matrix<'_>, input: &[i16], input_scale: f32, output: &mut [f32]) {
-    let Matrix { rows, columns, scales, .. } = *matrix;
-    if rows == 0 || !fits(matrix) {
+pub fn scaled(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], mut tokens: usize, output: &mut [f32]) {
+    let Matrix { rows, columns, .. } = *matrix;
+    if rows == 0 || !fits(matrix) || matrix.scales.len() < rows {
         return;
     }
-    let (Some(input), Some(output)) = (input.get(..columns), output.get_mut(..rows)) else { return };
+    let (mut input, mut input_scales, mut output) = (input, input_scales, output);
+    while tokens > 0 {
+        let now = if tokens >= tile::TOKENS { tile::TOKENS } else { 1 };
+        let (Some((these, other_input)), Some((to, other_output)), Some((scales, other_scales))) = (
+            input.split_at_checked(now * columns),
+            core::mem::take(&mut output).split_at_mut_checked(now * rows),
+            input_scales.split_at_checked(now),
+        ) else {
+            return;
+        };
+        match scales {
+            [scale] => one_scaled(matrix, these, *scale, to),
+            // SAFETY: the slices and the scales are checked here, and so is the matrix.
+            [a, b, c, d] => unsafe { tile::scaled(matrix, these, &[*a, *b, *c, *d], to) },
+            _ => {}
+        }
+        (input, input_scales, output, tokens) = (other_input, other_scales, other_output, tokens - now);
+    }
+}
+
+/// One token's results without the bias.
+#[cfg(vfp)]
+fn one_scaled(matrix: &Matrix<'_>, input: &[i16], input_scale: f32, output: &mut [f32]) {
+    let scales = matrix.scales;
+    let rows = output.len();
     let start = start(input);
     // SAFETY: the checks above are what it asks for.
     let done = unsafe { scaled::groups(matrix, input, start, input_scale, output) };

@@ -1,20 +1,14 @@
-//! Matrix times four tokens: two pairs of rows with two tokens, or one pair with four, fill the registers with eight sums.
+//! The four tokens of a tile on a core without FPU: sums, which stay integers.
 
-use super::{Matrix, processor, vector};
+use super::{COLUMNS, Couple, TOKENS, interleave};
 use crate::format::packing::GROUP_ROWS;
+use crate::kernels::dsp::{Matrix, processor, vector};
 use core::mem::MaybeUninit;
 
-/// Tokens of one call.
-pub(super) const TOKENS: usize = 4;
-/// Columns that are interleaved at once.
-pub(in super::super) const COLUMNS: usize = 256;
 /// Pairs of columns in one turn of the loops.
 const TURN: usize = 16;
 /// Bytes of code for one of them: the same in both loops.
 const STEP: usize = 56;
-
-/// Two tokens word by word, in turn: each word has two columns.
-pub(in super::super) type Couple = [[u32; 2]; COLUMNS / 2];
 
 /// What a kernel needs for each group.
 #[repr(C)]
@@ -34,7 +28,7 @@ struct Job {
 /// # Safety
 /// As [`vector::sums`], for each token.
 #[inline(never)] // the stack of one token is small
-pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
+pub(in super::super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) {
     let Matrix { rows, columns, stride, weights, .. } = *matrix;
     let mut couples = [const { MaybeUninit::<Couple>::uninit() }; 2];
     let couples = couples.each_mut().map(MaybeUninit::as_mut_ptr);
@@ -79,45 +73,6 @@ pub(super) unsafe fn sums(matrix: &Matrix<'_>, input: &[i16], sums: &mut [i32]) 
         }
         first += 2 * words;
     }
-}
-
-/// Writes the words of two tokens in turn; returns where their sums start: the first one's in the lower half.
-///
-/// # Safety
-/// Both tokens have `words` words, a positive even number of them; `couple` has room.
-#[unsafe(naked)]
-pub(in super::super) unsafe extern "C" fn interleave(
-    first: *const i16,
-    second: *const i16,
-    words: usize,
-    couple: *mut Couple,
-) -> u64 {
-    core::arch::naked_asm!(
-        processor!(),
-        "push {{r4-r10, lr}}",
-        "add r2, r0, r2, lsl #2", // end of the first
-        "mov.w r8, #0x00010001",
-        "mov.w r9, #0",
-        "mov.w r10, #0",
-        ".balign 8",
-        "2:",
-        "ldr.w r6, [r0, #4]",
-        "ldr.w r7, [r1, #4]",
-        "ldr r4, [r0], #8",
-        "ldr r5, [r1], #8",
-        "cmp.w r0, r2",
-        "smlad r9, r6, r8, r9",
-        "smlad r10, r7, r8, r10",
-        "smlad r9, r4, r8, r9",
-        "smlad r10, r5, r8, r10",
-        "stmia r3!, {{r4-r7}}",
-        "blo 2b",
-        "lsl.w r0, r9, #7",
-        "lsl.w r1, r10, #7",
-        "rsbs r0, r0, #0",
-        "rsbs r1, r1, #0",
-        "pop {{r4-r10, pc}}",
-    )
 }
 
 /// The first two pairs of each group with two tokens: 15 cycles of a Cortex-M4 for 16 products.
