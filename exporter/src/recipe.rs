@@ -325,8 +325,12 @@ mod tests {
 
     #[test]
     fn the_committed_recipes_parse_and_pass_the_shape_rules() {
-        let others =
-            [include_str!("../recipes/default.toml"), include_str!("../recipes/soft.toml"), include_str!("../recipes/int4.toml")];
+        let others = [
+            include_str!("../recipes/default.toml"),
+            include_str!("../recipes/soft.toml"),
+            include_str!("../recipes/joint.toml"),
+            include_str!("../recipes/int4.toml"),
+        ];
         for text in [TINY].into_iter().chain(others) {
             let model = Recipe::parse(text).unwrap().model;
             let (geometry, variants, routing) = (model.geometry(65), model.variants(), model.routing());
