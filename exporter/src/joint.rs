@@ -3,8 +3,9 @@
 //! Every sequence runs at full depth, with a loss at each exit, and each router learns what its token still has to gain. Half of the
 //! sequences then run again as they will at run time, under hard routing, so that blocks learn to work among tokens that have halted.
 
+use crate::controls;
 use crate::losses::{Batch, Loss, Streams, with_dropout};
-use crate::model::{Dropout, Gates, Model, Pass};
+use crate::model::{Gates, Model, Pass};
 use crate::ops::cross_entropy::cross_entropy;
 use crate::ops::imitation::imitation;
 use crate::random::Purpose;
@@ -37,8 +38,8 @@ pub fn joint(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progres
             open.outputs.iter().map(|z| z.narrow(0, 0, routed_tokens)?.to_vec1()).collect::<Result<_, _>>()?;
         let thresholds = thresholds_at(&outputs, share);
         let (inputs, targets) = (&batch.inputs[..routed_tokens], &batch.targets[..routed_tokens]);
-        let dropout: Option<&mut Dropout<'_>> = None;
-        let routed = model.forward(inputs, shape.context, &Gates::Hard(&thresholds), dropout)?;
+        // Without dropout: what halts is decided as at run time.
+        let routed = model.forward(inputs, shape.context, &Gates::Hard(&thresholds), None)?;
         let last = &routed.residuals[shape.blocks];
         let loss = cross_entropy(&model.classify(last)?, targets)?.mean_all()?;
         let ran = routed.active.iter().flatten().filter(|active| **active).count();
@@ -118,8 +119,9 @@ pub fn thresholds_at(outputs: &[Vec<f32>], share: f64) -> Vec<f32> {
 /// Share of token-layer operations saved when a token halts at the first router whose output reaches its threshold.
 fn saved(outputs: &[Vec<f32>], thresholds: &[f32], blocks: usize) -> f64 {
     let tokens = outputs.first().map_or(0, Vec::len);
-    let depth = |token: usize| 1 + outputs.iter().zip(thresholds).take_while(|(z, threshold)| z[token] < **threshold).count();
-    1.0 - (0..tokens).map(depth).sum::<usize>() as f64 / (tokens * blocks).max(1) as f64
+    let depth =
+        |token: usize| 1 + outputs.iter().zip(thresholds).take_while(|(z, threshold)| z[token] < **threshold).count() as u8;
+    controls::saved(&(0..tokens).map(depth).collect::<Vec<_>>(), blocks)
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ mod tests {
                 (0..visible).map(|_| 0.01 + random.below(1 + 1_000 * (case as u64 % 3)) as f32 * 1e-3).collect();
             let largest_scale = scales.iter().copied().fold(0.0, f32::max);
             let mut powers = scores.clone();
-            let total = exponentiate(&mut powers, scores.iter().copied().max().unwrap());
+            let total = exponentiate(&mut powers, scores.iter().copied().fold(i32::MIN, i32::max));
             let mut weights = std::vec![7; visible.next_multiple_of(4)];
             let unit = f64::from(quantise_weights(&powers, total, &scales, largest_scale, &mut weights));
             assert!(weights.iter().all(|weight| (0..=MOST_WEIGHT).contains(weight)), "case {case}");
