@@ -9,7 +9,8 @@ demo: ## The firmware image answers a prompt on the modelled core
 
 test: ## All tests, with the image under our machine and under QEMU
 	.ci/setup tests
-	FATHOM_IMAGES="$$(firmware/build-image --all)" && export FATHOM_IMAGES && cargo test --release
+	FATHOM_IMAGES="$$(firmware/build-image --all)" && FATHOM_INT8_IMAGES="$$(firmware/build-image --int8 --all)" && \
+	export FATHOM_IMAGES FATHOM_INT8_IMAGES && cargo test --release
 
 image: ## The firmware image of every target; prints where they lie
 	.ci/setup

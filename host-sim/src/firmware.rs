@@ -50,6 +50,14 @@ pub fn build(workspace: &Path, target: &str) -> Result<PathBuf> {
     build_with(workspace, &[target])
 }
 
+/// Builds the image of int8 models alone and returns its path.
+///
+/// # Errors
+/// Those of [`build`].
+pub fn build_int8(workspace: &Path, target: &str) -> Result<PathBuf> {
+    build_with(workspace, &["--int8", target])
+}
+
 /// Builds the image with other libraries' kernels and returns its path.
 ///
 /// # Errors

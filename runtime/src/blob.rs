@@ -1,5 +1,6 @@
 //! The one place that judges untrusted bytes.
 
+use crate::format::header_reader::take_header;
 use crate::format::layout::{ALIGNMENT, Layout, Span};
 use crate::format::prelude::{MAGIC, PRELUDE_BYTES, Prelude, VERSION, checksum};
 use crate::format::{Element, Header, Position, Shape, ShapeError, Tokenizer};
@@ -186,6 +187,7 @@ impl<'m> Blob<'m> {
     ///
     /// # Errors
     /// The first thing found wrong, in the order of [`BlobError`]'s variants.
+    #[inline(never)]
     pub fn parse(bytes: &'m [u8]) -> Result<Self, BlobError> {
         let truncated = |wanted| BlobError::Truncated { wanted, found: bytes.len() };
         let start = bytes.first_chunk::<PRELUDE_BYTES>().ok_or(truncated(PRELUDE_BYTES))?;
@@ -207,13 +209,16 @@ impl<'m> Blob<'m> {
         }
         let header_bytes = usize::from(prelude.header_bytes);
         let encoded = body.get(..header_bytes).ok_or(BlobError::Length { wanted: PRELUDE_BYTES + header_bytes, found: total })?;
-        let (header, rest) = postcard::take_from_bytes::<Header>(encoded).map_err(|_| BlobError::Header)?;
+        let (header, rest) = take_header(encoded).ok_or(BlobError::Header)?;
         if !rest.is_empty() {
             return Err(BlobError::HeaderLength { wanted: header_bytes, found: header_bytes - rest.len() });
         }
         let shape = Shape::new(&header)?;
         if !cfg!(feature = "int4") && matches!(shape.element, Element::Int4 { .. }) {
             return Err(BlobError::Element { missing: "int4" });
+        }
+        if !cfg!(feature = "f16") && matches!(shape.element, Element::F16) {
+            return Err(BlobError::Element { missing: "f16" });
         }
         let layout = Layout::new(&shape, PRELUDE_BYTES + header_bytes);
         if layout.total != total {
@@ -270,6 +275,7 @@ impl<'m> Blob<'m> {
     }
 
     /// An f16 tensor.
+    #[inline(never)] // so that its checks are in the image once
     pub(crate) fn halves(&self, span: Span) -> &'m [u16] {
         self.cast(span)
     }

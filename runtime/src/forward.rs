@@ -232,11 +232,13 @@ impl<P: Probe> Session<'_, P> {
 }
 
 /// Row `row` of `[rows, width]`, or nothing where there is none.
+#[inline(never)] // a dozen of them inlined are bytes, not cycles
 fn row_of<T>(values: &[T], row: usize, width: usize) -> &[T] {
     values.get(row * width..(row + 1) * width).unwrap_or_default()
 }
 
 /// Row `row` of `[rows, width]`, or nothing where there is none.
+#[inline(never)]
 fn row_mut<T>(values: &mut [T], row: usize, width: usize) -> &mut [T] {
     values.get_mut(row * width..(row + 1) * width).unwrap_or_default()
 }

@@ -61,23 +61,37 @@ pub const TARGETS: [Target; 6] = [
     },
 ];
 
+/// Images that were built here, by triple.
+type Built = Mutex<BTreeMap<&'static str, PathBuf>>;
+const BUILDS: &str = "firmware/build-image builds the image";
+
 impl Target {
     /// The image for it that `make test` built (its path is a line of `FATHOM_IMAGES`), or builds it.
     ///
     /// # Panics
     /// The image cannot be built.
     pub fn image(&self) -> PathBuf {
-        let images = std::env::var("FATHOM_IMAGES").unwrap_or_default();
+        static BUILT: Built = Mutex::new(BTreeMap::new());
+        self.built_or("FATHOM_IMAGES", &BUILT, |workspace| firmware::build(workspace, self.triple).expect(BUILDS))
+    }
+
+    /// The image for it of int8 models alone: a line of `FATHOM_INT8_IMAGES`, or it is built.
+    ///
+    /// # Panics
+    /// The image cannot be built.
+    pub fn int8_image(&self) -> PathBuf {
+        static BUILT: Built = Mutex::new(BTreeMap::new());
+        self.built_or("FATHOM_INT8_IMAGES", &BUILT, |workspace| firmware::build_int8(workspace, self.triple).expect(BUILDS))
+    }
+
+    fn built_or(&self, variable: &str, built: &Built, build: impl Fn(&Path) -> PathBuf) -> PathBuf {
+        let images = std::env::var(variable).unwrap_or_default();
         // TARGET/PROFILE/IMAGE
         let is_of_target = |path: &&Path| path.ancestors().nth(2).is_some_and(|folder| folder.ends_with(self.triple));
         if let Some(path) = images.lines().map(Path::new).find(is_of_target) {
             return path.into();
         }
-        static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
-        let build = || {
-            let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-            firmware::build(&workspace, self.triple).expect("firmware/build-image builds the image")
-        };
-        BUILT.lock().expect("every build succeeds").entry(self.triple).or_insert_with(build).clone()
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        built.lock().expect("every build succeeds").entry(self.triple).or_insert_with(|| build(&workspace)).clone()
     }
 }

@@ -10,6 +10,7 @@ use fathom::format::{BlockMatrix, Cache, Element, Header, MatrixSet, Mlp, Norm, 
 use fathom_host_sim::answer::Collector;
 use fathom_host_sim::board::{Board, BoardError, End, Event, model_region};
 use fathom_host_sim::image::Image;
+use fathom_host_sim::machine::cores::CoreSpec;
 use fathom_host_sim::memory_map::FLASH;
 use fathom_tests::answers::{on_host, on_machine, under_qemu};
 use fathom_tests::models::{header, random_blob, routed};
@@ -72,9 +73,9 @@ fn the_default_model_gives_the_same_text_and_depths_everywhere() {
 }
 
 /// The guest's refusal of a request, from our machine; it must exit with 1.
-fn refusal(image: &Path, model: &[u8], input: &[u8]) -> String {
+fn refusal(core: &'static CoreSpec, image: &Path, model: &[u8], input: &[u8]) -> String {
     let image = Image::read(image).unwrap();
-    let mut board = Board::new(&image, model).unwrap();
+    let mut board = Board::with_core(core, &image, model).unwrap();
     let mut collector = Collector::default();
     let end = board.run(&image, input, 5_000_000_000, &mut |event| {
         if let Event::Channel(1, bytes) = event {
@@ -102,15 +103,18 @@ fn the_image_refuses_bad_requests_and_models_in_one_line() {
         (vec![7, 7, 7, 0], "the request is malformed: host and firmware must be of the same version"),
     ];
     for (input, message) in cases {
-        assert_eq!(refusal(&image, model.bytes(), &input), message);
+        assert_eq!(refusal(CORTEX_M4.core, &image, model.bytes(), &input), message);
     }
     let mut corrupt = model.clone();
     corrupt.bytes_mut()[200] ^= 1;
-    assert!(refusal(&image, corrupt.bytes(), &[]).starts_with("the model is corrupt: checksum"));
+    assert!(refusal(CORTEX_M4.core, &image, corrupt.bytes(), &[]).starts_with("the model is corrupt: checksum"));
     let mut newer = model.clone();
     newer.bytes_mut()[4] = 9;
-    assert!(refusal(&image, newer.bytes(), &[]).contains(&format!("format version 9, this runtime reads version {VERSION}")));
-    assert!(refusal(&image, &[], &[]).starts_with("not a Fathom model"));
+    assert!(
+        refusal(CORTEX_M4.core, &image, newer.bytes(), &[])
+            .contains(&format!("format version 9, this runtime reads version {VERSION}"))
+    );
+    assert!(refusal(CORTEX_M4.core, &image, &[], &[]).starts_with("not a Fathom model"));
 }
 
 #[test]

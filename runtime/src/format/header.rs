@@ -94,9 +94,9 @@ impl Element {
     /// int4 in every matrix of the blocks.
     pub const INT4: Self = Self::Int4 { int8: MatrixSet::NONE };
 
-    /// Whether matrices take int8 activations, and the cache holds int8 keys and values.
+    /// Whether matrices take int8 activations, and the cache holds int8 keys and values: always, where f16 models are refused.
     pub const fn is_integer(self) -> bool {
-        !matches!(self, Self::F16)
+        !cfg!(feature = "f16") || !matches!(self, Self::F16)
     }
 
     /// Element type of a matrix of the blocks.

@@ -222,26 +222,26 @@ impl Layout {
     /// Calls `visit(name, block, span, is_f32)` for every tensor that is present, in the order of the file. `is_f32` is false for
     /// matrices (int4, int8 or f16) and for a learned position table (f16).
     pub fn visit(&self, visit: &mut Visitor<'_>) {
-        visit_linear(["embedding", "embedding.scales", ""], 0, &self.embedding, visit);
+        visit_linear(&["embedding", "embedding.scales", ""], 0, &self.embedding, visit);
         visit("position", 0, self.position, matches!(self.shape.variants.position, Position::Rotary));
         for index in 0..self.shape.blocks {
             let block = self.block(index);
             if let Some(router) = &block.router {
-                visit_linear(["router.hidden", "router.hidden.scales", "router.hidden.bias"], index, &router.hidden, visit);
+                visit_linear(&["router.hidden", "router.hidden.scales", "router.hidden.bias"], index, &router.hidden, visit);
                 visit("router.output", index, router.output, true);
                 visit("router.output.bias", index, router.output_bias, true);
             }
-            visit_norm(["norm1", "norm1.bias"], index, &block.norm1, visit);
-            visit_linear(["query", "query.scales", "query.bias"], index, &block.query, visit);
-            visit_linear(["key_value", "key_value.scales", "key_value.bias"], index, &block.key_value, visit);
-            visit_linear(["output", "output.scales", "output.bias"], index, &block.output, visit);
-            visit_norm(["norm2", "norm2.bias"], index, &block.norm2, visit);
-            visit_linear(["up", "up.scales", "up.bias"], index, &block.up, visit);
-            visit_linear(["down", "down.scales", "down.bias"], index, &block.down, visit);
+            visit_norm(&["norm1", "norm1.bias"], index, &block.norm1, visit);
+            visit_linear(&["query", "query.scales", "query.bias"], index, &block.query, visit);
+            visit_linear(&["key_value", "key_value.scales", "key_value.bias"], index, &block.key_value, visit);
+            visit_linear(&["output", "output.scales", "output.bias"], index, &block.output, visit);
+            visit_norm(&["norm2", "norm2.bias"], index, &block.norm2, visit);
+            visit_linear(&["up", "up.scales", "up.bias"], index, &block.up, visit);
+            visit_linear(&["down", "down.scales", "down.bias"], index, &block.down, visit);
         }
-        visit_norm(["final_norm", "final_norm.bias"], 0, &self.final_norm, visit);
+        visit_norm(&["final_norm", "final_norm.bias"], 0, &self.final_norm, visit);
         if let Some(head) = &self.head {
-            visit_linear(["head", "head.scales", ""], 0, head, visit);
+            visit_linear(&["head", "head.scales", ""], 0, head, visit);
         }
     }
 }
@@ -250,7 +250,7 @@ impl Layout {
 pub type Visitor<'v> = dyn FnMut(&'static str, usize, Span, bool) + 'v;
 
 #[inline(never)] // nine of them inlined are two kilobytes of an image
-fn visit_linear(name: [&'static str; 3], block: usize, linear: &LinearLayout, visit: &mut Visitor<'_>) {
+fn visit_linear(name: &[&'static str; 3], block: usize, linear: &LinearLayout, visit: &mut Visitor<'_>) {
     visit(name[0], block, linear.weights, false);
     for (name, span) in [(name[1], linear.scales), (name[2], linear.bias)] {
         if span.bytes > 0 {
@@ -260,7 +260,7 @@ fn visit_linear(name: [&'static str; 3], block: usize, linear: &LinearLayout, vi
 }
 
 #[inline(never)]
-fn visit_norm(name: [&'static str; 2], block: usize, norm: &NormLayout, visit: &mut Visitor<'_>) {
+fn visit_norm(name: &[&'static str; 2], block: usize, norm: &NormLayout, visit: &mut Visitor<'_>) {
     visit(name[0], block, norm.weight, true);
     if norm.bias.bytes > 0 {
         visit(name[1], block, norm.bias, true);

@@ -1,6 +1,7 @@
 //! Everything that crosses a file or machine border, each with its writer and its reader, defined once.
 //!
 //! * [`header`]: the postcard header of a blob, plain wire types;
+//! * [`header_reader`]: reads it, as small as it can be;
 //! * [`shape`]: the one place for every shape rule; [`Shape`] is a header's geometry after validation;
 //! * [`layout`]: where each tensor lies in a blob, a pure function of the shape;
 //! * [`packing`]: the row-pair packing of int8 weights;
@@ -12,6 +13,7 @@
 
 pub mod bench;
 pub mod header;
+pub mod header_reader;
 pub mod layout;
 pub mod packing;
 pub mod prelude;

@@ -1,9 +1,9 @@
 //! What holds for the images of every target: answers and kernels equal to the host's, size.
 
-use super::{headers, request};
+use super::{headers, refusal, request};
 use fathom::Plan;
-use fathom::format::Shape;
 use fathom::format::record::{self, Record, Request};
+use fathom::format::{Element, Shape};
 use fathom_host_sim::board::{Board, End, Event};
 use fathom_host_sim::image::Image;
 use fathom_host_sim::machine::cores::Architecture;
@@ -11,6 +11,7 @@ use fathom_tests::answers::{on_host, on_machine, under_qemu};
 use fathom_tests::models::random_blob;
 use fathom_tests::qemu;
 use fathom_tests::targets::TARGETS;
+use std::path::Path;
 use std::time::Duration;
 
 #[test]
@@ -91,12 +92,46 @@ fn kernels_of_every_target_agree_with_their_portable_twins_and_across_targets() 
     assert!(said.iter().all(|line| *line == said[0]), "{said:?}");
 }
 
+/// Code of the runtime in an image, in bytes: without what speaks with a host, which an application leaves out.
+fn runtime_bytes(image: &Path) -> u32 {
+    Image::read(image).unwrap().code_bytes(|name| name.contains("fathom::") && !name.contains("fathom::format::record::"))
+}
+
 #[test]
 fn the_runtime_stays_within_48_kibibytes_of_the_image() {
     for target in TARGETS {
-        let image = Image::read(&target.image()).unwrap();
-        let runtime = image.code_bytes(|name| ["fathom::", "postcard::", "serde_core::"].iter().any(|part| name.contains(part)));
-        println!("{}: runtime with postcard and serde: {runtime} bytes of code", target.triple);
+        let runtime = runtime_bytes(&target.image());
+        println!("{}: runtime with every element type and variant: {runtime} bytes of code", target.triple);
         assert!((20_000..=48 * 1024).contains(&runtime), "{target:?}: {runtime} bytes");
+    }
+}
+
+#[test]
+fn the_runtime_for_int8_models_stays_within_24_kibibytes_of_its_image() {
+    for target in TARGETS {
+        let runtime = runtime_bytes(&target.int8_image());
+        println!("{}: runtime for int8 models: {runtime} bytes of code", target.triple);
+        assert!((16_000..=24 * 1024).contains(&runtime), "{target:?}: {runtime} bytes");
+    }
+}
+
+#[test]
+fn the_image_for_int8_models_answers_as_the_host_does_and_refuses_others_by_name() {
+    let request = Request { tokens: 9, ..request(b"abcabk") };
+    for header in headers() {
+        let model = random_blob(&header, 22);
+        for target in TARGETS {
+            let missing = match header.element {
+                Element::Int8 => {
+                    let answer = on_machine(target.core, &target.int8_image(), model.bytes(), &request);
+                    assert_eq!(answer, on_host(model.bytes(), &request), "{target:?} with {header:?}");
+                    continue;
+                }
+                Element::F16 => "feature `f16`",
+                Element::Int4 { .. } => "feature `int4`",
+            };
+            let said = refusal(target.core, &target.int8_image(), model.bytes(), &qemu::frame(&request));
+            assert!(said.contains(missing), "{target:?}: {said}");
+        }
     }
 }

@@ -132,6 +132,7 @@ fn the_walk_reads_branches_as_the_assembler_writes_them() {
     assert_eq!(branch_target(0x100, 0xbf00, 0xf918), None);
     let image = Image::read(&CORTEX_M4.image()).unwrap();
     let calls = Calls::new(&image);
-    let main = calls.names.iter().find(|(_, name)| name.ends_with("__cortex_m_rt_main")).expect("the image has a main").0;
+    let main =
+        calls.names.iter().find(|(_, name)| name.ends_with("fathom_firmware::image::main")).expect("the image has a main").0;
     assert!(calls.edges[main].len() > 3, "main calls others");
 }

@@ -12,6 +12,7 @@
 
 #[cfg(vfp)]
 mod scaled;
+#[cfg(feature = "tiles")]
 pub(super) mod tile;
 mod vector;
 
@@ -34,6 +35,12 @@ macro_rules! processor {
     };
 }
 pub(super) use processor;
+
+/// Tokens that one pass over the weights serves.
+#[cfg(feature = "tiles")]
+const TOGETHER: usize = tile::TOKENS;
+#[cfg(not(feature = "tiles"))]
+const TOGETHER: usize = 1;
 
 /// Whether the weights are there, and the columns are some that the kernels take.
 fn fits(matrix: &Matrix<'_>) -> bool {
@@ -70,7 +77,7 @@ pub fn scaled(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], mut toke
     }
     let (mut input, mut input_scales, mut output) = (input, input_scales, output);
     while tokens > 0 {
-        let now = if tokens >= tile::TOKENS { tile::TOKENS } else { 1 };
+        let now = if tokens >= TOGETHER { TOGETHER } else { 1 };
         let (Some((these, other_input)), Some((to, other_output)), Some((scales, other_scales))) = (
             input.split_at_checked(now * columns),
             core::mem::take(&mut output).split_at_mut_checked(now * rows),
@@ -80,6 +87,7 @@ pub fn scaled(matrix: &Matrix<'_>, input: &[i16], input_scales: &[f32], mut toke
         };
         match scales {
             [scale] => one_scaled(matrix, these, *scale, to),
+            #[cfg(feature = "tiles")]
             // SAFETY: the slices and the scales are checked here, and so is the matrix.
             [a, b, c, d] => unsafe { tile::scaled(matrix, these, &[*a, *b, *c, *d], to) },
             _ => {}
@@ -111,14 +119,20 @@ fn one_scaled(matrix: &Matrix<'_>, input: &[i16], input_scale: f32, output: &mut
 fn several(matrix: &Matrix<'_>, mut input: &[i16], mut tokens: usize, mut sums: &mut [i32]) {
     let Matrix { rows, columns, .. } = *matrix;
     while tokens > 0 {
-        let now = if tokens >= tile::TOKENS { tile::TOKENS } else { 1 };
+        let now = if tokens >= TOGETHER { TOGETHER } else { 1 };
         let (Some((these, other_input)), Some((to, other_sums))) =
             (input.split_at_checked(now * columns), core::mem::take(&mut sums).split_at_mut_checked(now * rows))
         else {
             return;
         };
         // SAFETY: the slices are checked here, the rest by the caller, the only one.
-        unsafe { if now == 1 { vector::sums(matrix, these, to) } else { tile::sums(matrix, these, to) } }
+        unsafe {
+            match now {
+                #[cfg(feature = "tiles")]
+                TOGETHER => tile::sums(matrix, these, to),
+                _ => vector::sums(matrix, these, to),
+            }
+        }
         (input, sums, tokens) = (other_input, other_sums, tokens - now);
     }
 }
