@@ -1,7 +1,7 @@
 //! Evaluation through an exported blob, with the runtime's own portable kernels.
 
 use anyhow::{Result, anyhow, bail, ensure};
-use fathom::format::Shape;
+use fathom::format::{Policy, Shape};
 use fathom::{Blob, Depths, Plan, Session};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -26,6 +26,8 @@ pub struct Evaluation {
     pub attended: u64,
     /// Blocks that tokens did not run but left keys and values in, summed over tokens.
     pub projected: u64,
+    /// Tokens that come to each router, `[routers]`.
+    pub asked: Vec<usize>,
 }
 
 impl Evaluation {
@@ -50,6 +52,12 @@ impl Evaluation {
         1.0 - self.active.iter().sum::<usize>() as f64 / operations as f64
     }
 
+    /// Routers that were evaluated under `thresholds` `[routers]`, summed over tokens: one whose threshold is [`f32::MAX`] halts no one and
+    /// is not.
+    pub fn routers(&self, thresholds: &[f32]) -> usize {
+        self.asked.iter().zip(thresholds).filter(|(_, threshold)| **threshold < f32::MAX).map(|(asked, _)| asked).sum()
+    }
+
     /// Adds another evaluation of the same model.
     pub fn add(&mut self, other: &Self) {
         self.tokens += other.tokens;
@@ -58,15 +66,21 @@ impl Evaluation {
         self.projected += other.projected;
         add_counts(&mut self.active, &other.active);
         add_counts(&mut self.depths, &other.depths);
+        add_counts(&mut self.asked, &other.asked);
     }
 
     /// Adds the work of one window: bit `b` of a token's mask is set when it ran block `b`.
     pub fn add_masks(&mut self, shape: &Shape, masks: impl Iterator<Item = u32>) {
         self.active.resize(shape.blocks, 0);
         self.depths.resize(shape.blocks + 1, 0);
+        self.asked.resize(shape.routers(), 0);
         let mut cached = vec![0u64; shape.blocks];
         for (position, mask) in masks.enumerate() {
             self.depths[mask.count_ones() as usize] += 1;
+            // Router `r` stands before block `r + 1`.
+            for (router, asked) in self.asked.iter_mut().enumerate() {
+                *asked += usize::from(shape.policy == Policy::Skip || mask >> router & 1 == 1);
+            }
             for (block, cached) in cached.iter_mut().enumerate() {
                 let active = mask >> block & 1 == 1;
                 let leaves = shape.is_cached(active, position);
@@ -222,7 +236,7 @@ fn score_windows(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fathom::format::{Cache, Element, Mlp, Norm, Policy, Position, Variants};
+    use fathom::format::{Cache, Element, Mlp, Norm, Position, Variants};
 
     #[test]
     fn attended_positions_are_those_that_the_cache_holds() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Schema of what is read.
-const SCHEMA: &str = "fathom-cost/1";
+const SCHEMA: &str = "fathom-cost/2";
 
 /// What a generated token takes, head and sampling included; of every model with the same shape, policy and cache.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Costs {
     pub blocks: usize,
     /// Of one cached position that one block attends to.
     pub cycles_per_attended: f64,
+    /// Of one router for one token.
+    pub cycles_per_router: f64,
     /// From the shallowest to full depth; a dense model has full depth only.
     pub depths: Vec<DepthCost>,
 }
@@ -66,11 +68,12 @@ impl Costs {
         Self::read(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Modelled cycles per token if the evaluated text were generated token by token.
+    /// Modelled cycles per token if the evaluated text were generated token by token. `thresholds` `[routers]` are those in use: a router
+    /// whose threshold is [`f32::MAX`] is not evaluated.
     ///
     /// # Errors
     /// The evaluation has a depth that was not measured: it is of another model.
-    pub fn cycles_per_token(&self, evaluation: &Evaluation) -> Result<f64> {
+    pub fn cycles_per_token(&self, evaluation: &Evaluation, thresholds: &[f32]) -> Result<f64> {
         let mut cycles = self.cycles_per_attended * evaluation.attended as f64;
         for (depth, tokens) in evaluation.depths.iter().enumerate().filter(|(_, tokens)| **tokens > 0) {
             let Some(row) = self.depths.iter().find(|row| row.depth == depth) else {
@@ -78,6 +81,8 @@ impl Costs {
             };
             cycles += row.base * *tokens as f64;
         }
+        let not_evaluated = evaluation.asked.iter().sum::<usize>() - evaluation.routers(thresholds);
+        cycles -= self.cycles_per_router * not_evaluated as f64;
         Ok(cycles / evaluation.tokens.max(1) as f64)
     }
 
@@ -98,23 +103,24 @@ pub fn host_sim() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"{"schema":"fathom-cost/1","core":"cortex-m4","memory_profile":"zero-wait","cost_table":"x/1","model_crc32":"0",
-        "blocks":2,"context":4,"positions":[1],"cycles_per_attended":2.5,"largest_error":0.0,"depths":[
+    const TEXT: &str = r#"{"schema":"fathom-cost/2","core":"cortex-m4","memory_profile":"zero-wait","cost_table":"x/1","model_crc32":"0",
+        "blocks":2,"context":4,"positions":[1],"cycles_per_attended":2.5,"cycles_per_router":10.0,"largest_error":0.0,"depths":[
         {"depth":1,"base":100.0,"mean_over_window":105.0,"cycles":[1]},{"depth":2,"base":180.0,"mean_over_window":190.0,"cycles":[1]}]}"#;
 
     #[test]
     fn cycles_are_bases_by_depth_and_attention_by_position() {
         let costs = Costs::read(TEXT).unwrap();
-        let evaluation = Evaluation { tokens: 4, depths: vec![0, 3, 1], attended: 12, ..Evaluation::default() };
-        assert_eq!(costs.cycles_per_token(&evaluation).unwrap(), (300.0 + 180.0 + 30.0) / 4.0);
+        let evaluation = Evaluation { tokens: 4, depths: vec![0, 3, 1], attended: 12, asked: vec![4], ..Evaluation::default() };
+        assert_eq!(costs.cycles_per_token(&evaluation, &[0.5]).unwrap(), (300.0 + 180.0 + 30.0) / 4.0);
+        assert_eq!(costs.cycles_per_token(&evaluation, &[f32::MAX]).unwrap(), (300.0 + 180.0 + 30.0 - 40.0) / 4.0);
         assert_eq!(costs.full(), 190.0);
     }
 
     #[test]
     fn rejects_other_schemas_and_other_models() {
-        assert!(Costs::read(&TEXT.replace("cost/1", "cost/9")).unwrap_err().to_string().contains("schema fathom-cost/9"));
+        assert!(Costs::read(&TEXT.replace("cost/2", "cost/9")).unwrap_err().to_string().contains("schema fathom-cost/9"));
         assert!(Costs::read("{}").unwrap_err().to_string().contains("malformed"));
         let deeper = Evaluation { tokens: 1, depths: vec![0, 0, 0, 1], ..Evaluation::default() };
-        assert!(Costs::read(TEXT).unwrap().cycles_per_token(&deeper).is_err());
+        assert!(Costs::read(TEXT).unwrap().cycles_per_token(&deeper, &[]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Weights that an evaluation multiplied by, per token.
 
 use crate::blob_eval::Evaluation;
-use fathom::format::{Policy, Shape};
+use fathom::format::Shape;
 
 /// Multiply-accumulates with a weight, of one token each. Attention's, which have no weights, are not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,6 @@ pub struct WeightMacs {
     pub router: usize,
     /// Of the head.
     pub head: usize,
-    shape: Shape,
 }
 
 impl WeightMacs {
@@ -23,32 +22,22 @@ impl WeightMacs {
         let (width, inner) = (shape.width, shape.heads * shape.head_dim);
         let key_value = shape.key_value_rows() * width;
         let block = 2 * inner * width + key_value + (shape.up_rows() + shape.mlp_width) * width;
-        Self { block, key_value, router: shape.router_width * (width + 1), head: shape.vocabulary * width, shape: *shape }
+        Self { block, key_value, router: shape.router_width * (width + 1), head: shape.vocabulary * width }
     }
 
-    /// Mean over the tokens of an evaluation, routers and head included.
-    pub fn per_token(&self, evaluation: &Evaluation) -> f64 {
+    /// Mean over the tokens of an evaluation under `thresholds` `[routers]`, routers and head included.
+    pub fn per_token(&self, evaluation: &Evaluation, thresholds: &[f32]) -> f64 {
         let blocks: usize = evaluation.active.iter().sum();
-        let routers: usize =
-            evaluation.depths.iter().enumerate().map(|(depth, tokens)| routers_asked(&self.shape, depth) * tokens).sum();
+        let routers = evaluation.routers(thresholds);
         let all = self.block * blocks + self.key_value * evaluation.projected as usize + self.router * routers;
         all as f64 / evaluation.tokens.max(1) as f64 + self.head as f64
-    }
-}
-
-/// Routers that a token asks which runs `depth` blocks: under a policy that halts, none after the one that halts it.
-fn routers_asked(shape: &Shape, depth: usize) -> usize {
-    match shape.policy {
-        Policy::Dense => 0,
-        Policy::Skip => shape.routers(),
-        Policy::Halt => depth.min(shape.routers()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fathom::format::{Cache, Element, Mlp, Norm, Position, Variants};
+    use fathom::format::{Cache, Element, Mlp, Norm, Policy, Position, Variants};
 
     #[test]
     fn counts_blocks_routers_and_what_inactive_tokens_leave() {
@@ -76,8 +65,11 @@ mod tests {
         // One token stops after the first block and asks one router, one runs all three and asks two.
         let mut evaluation = Evaluation { tokens: 2, ..Evaluation::default() };
         evaluation.add_masks(&shape, [1, 7].into_iter());
-        assert_eq!(macs.per_token(&evaluation), (4 * 480 + 2 * 64 + 3 * 18) as f64 / 2.0 + 40.0);
-        let skips = WeightMacs::new(&Shape { policy: Policy::Skip, ..shape });
-        assert_eq!(skips.per_token(&evaluation) - macs.per_token(&evaluation), 9.0);
+        assert_eq!(macs.per_token(&evaluation, &[0.5, 0.5]), (4 * 480 + 2 * 64 + 3 * 18) as f64 / 2.0 + 40.0);
+        // A router that halts no one is not evaluated.
+        assert_eq!(macs.per_token(&evaluation, &[f32::MAX, 0.5]), (4 * 480 + 2 * 64 + 18) as f64 / 2.0 + 40.0);
+        let mut skipping = Evaluation { tokens: 2, ..Evaluation::default() };
+        skipping.add_masks(&Shape { policy: Policy::Skip, ..shape }, [1, 7].into_iter());
+        assert_eq!(macs.per_token(&skipping, &[0.5, 0.5]) - macs.per_token(&evaluation, &[0.5, 0.5]), 9.0);
     }
 }

@@ -7,7 +7,7 @@
 //! cycles(token) = base[blocks that it ran] + cycles_per_attended * sum over these blocks of cached positions, its own included
 //! ```
 //!
-//! Routers, and keys and values of blocks that it did not run, are part of the base. So are head and sampling (temperature 0.8, all tokens).
+//! Routers that are evaluated, and keys and values of blocks that it did not run, are part of the base. So are head and sampling (temperature 0.8, all tokens).
 //! None of it depends on the weights: one measurement serves every model of the same shape, policy and cache.
 
 use crate::ask::{aligned, ask};
@@ -25,7 +25,7 @@ use serde::Serialize;
 use std::fmt::Write;
 
 /// Name of the schema.
-pub const SCHEMA: &str = "fathom-cost/1";
+pub const SCHEMA: &str = "fathom-cost/2";
 
 /// What tokens of one model take. Cycles are modelled.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +48,8 @@ pub struct Costs {
     pub positions: Vec<usize>,
     /// Of one cached position that one block attends to.
     pub cycles_per_attended: f64,
+    /// Of one router for one token: what a base loses for each router that its threshold keeps from being evaluated.
+    pub cycles_per_router: f64,
     /// Largest distance of a measured token from the sum of base and attention, as a share of its cycles.
     pub largest_error: f64,
     /// From the shallowest to full depth; a dense model has full depth only.
@@ -70,6 +72,10 @@ pub struct DepthCost {
 /// A depth, and the cycles of each generated token, `[context - 1]`.
 type Measured = (usize, Vec<u64>);
 
+/// A threshold that halts no token, of a router that is evaluated, and of one that is not.
+const EVALUATED: f32 = 1e38;
+const NOT_EVALUATED: f32 = f32::MAX;
+
 /// Measures a model.
 ///
 /// # Errors
@@ -86,13 +92,21 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
     let measured: Vec<Result<Vec<Measured>>> = std::thread::scope(|scope| {
         let run = |first: usize| {
             let own = depths.iter().skip(first).step_by(threads);
-            own.map(|depth| Ok((*depth, at_depth(image, target, &blob, &words, *depth)?))).collect()
+            own.map(|depth| Ok((*depth, at_depth(image, target, &blob, &words, *depth, EVALUATED)?))).collect()
         };
         let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || run(first))).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow!("a measuring thread panicked")))).collect()
     });
     let mut cycles: Vec<Measured> = measured.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     cycles.sort_unstable_by_key(|(depth, _)| *depth);
+    let cycles_per_router = match (&cycles[..], shape.routers()) {
+        ([.., (depth, with)], routers @ 1..) => {
+            let without = at_depth(image, target, &blob, &words, *depth, NOT_EVALUATED)?;
+            let total = |cycles: &[u64]| cycles.iter().sum::<u64>() as f64;
+            (total(with) - total(&without)) / (routers * with.len()) as f64
+        }
+        _ => 0.0,
+    };
 
     let positions: Vec<usize> = (1..shape.context).collect();
     // The first few positions of a cache that omits the rest cost a little more at a low depth: they leave keys and values everywhere.
@@ -122,6 +136,7 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
         context: shape.context,
         positions,
         cycles_per_attended,
+        cycles_per_router,
         largest_error,
         depths: rows,
     })
@@ -132,14 +147,14 @@ fn attended(depth: usize, position: usize) -> f64 {
     (depth * (position + 1)) as f64
 }
 
-/// Cycles of each generated token of a whole context, all stopped after `depth` blocks, `[context - 1]`.
-fn at_depth(image: &Image, target: &Target, blob: &Blob<'_>, words: &[u128], depth: usize) -> Result<Vec<u64>> {
+/// Cycles of each generated token of a whole context, all stopped after `depth` blocks, `[context - 1]`; `open` is the threshold of the
+/// routers that they pass.
+fn at_depth(image: &Image, target: &Target, blob: &Blob<'_>, words: &[u128], depth: usize, open: f32) -> Result<Vec<u64>> {
     let mut header = blob.header().clone();
     for point in &mut header.operating_points {
         let thresholds = point.thresholds.iter_mut().enumerate();
         // Router `r` stands before block `r + 1`.
-        thresholds
-            .for_each(|(router, threshold)| *threshold = if router + 1 < depth { f32::INFINITY } else { f32::NEG_INFINITY });
+        thresholds.for_each(|(router, threshold)| *threshold = if router + 1 < depth { open } else { f32::NEG_INFINITY });
     }
     let mut words = words.to_vec();
     let bytes = &mut bytemuck::cast_slice_mut(&mut words)[..blob.len()];

@@ -66,11 +66,13 @@ impl<P: Probe> Session<'_, P> {
             (Some(router), Some(point)) => point.thresholds.get(router).copied(),
             _ => None,
         };
+        // A router that halts no one is not evaluated, unless its output scales the branches.
+        let evaluated = threshold.is_some_and(|threshold| threshold < f32::MAX || shape.soft_scaling);
         let trace = arena.trace.get_mut(*position..*position + tokens).unwrap_or_default();
         let TokenState { cached, active, halting, .. } = &mut arena.tokens;
         // Gather the rows that are asked, in `active`; their z goes to `halting` in the same order.
         let mut asked = 0;
-        if threshold.is_some() {
+        if evaluated {
             for (row, mask) in trace.iter().enumerate() {
                 if is_asked(shape, index, *mask) {
                     set(active, asked, row as u32);
@@ -98,6 +100,7 @@ impl<P: Probe> Session<'_, P> {
             let overruled = probe.overrule(*position + row, index);
             let is_active = match threshold {
                 None => overruled.unwrap_or(true),
+                Some(_) if !evaluated => is_asked(shape, index, *mask) && overruled.unwrap_or(true),
                 Some(threshold) if next < asked && active.get(next) == Some(&(row as u32)) => {
                     let z = halting.get(next).copied().unwrap_or_default();
                     next += 1;

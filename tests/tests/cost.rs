@@ -43,17 +43,29 @@ fn work(shape: &Shape, answer: &Answer) -> Evaluation {
     };
     let generated = answer.tokens.iter().map(|token| token.active);
     let (all, prompt) = (count(&answer.prompt.iter().copied().chain(generated).collect::<Vec<_>>()), count(&answer.prompt));
-    let depths = all.depths.iter().enumerate().map(|(depth, count)| count - prompt.depths.get(depth).unwrap_or(&0)).collect();
-    Evaluation { tokens: answer.tokens.len(), attended: all.attended - prompt.attended, depths, ..Evaluation::default() }
+    let less = |all: &[usize], prompt: &[usize]| all.iter().zip(prompt).map(|(all, prompt)| all - prompt).collect();
+    Evaluation {
+        tokens: answer.tokens.len(),
+        attended: all.attended - prompt.attended,
+        depths: less(&all.depths, &prompt.depths),
+        asked: less(&all.asked, &prompt.asked),
+        ..Evaluation::default()
+    }
 }
 
 fn assert_predicted(image: &Image, target: &Target, model: &[u8], request: &Request<'_>, costs: &Costs) {
     let aligned = Aligned::copy(model);
-    let shape = *Blob::parse(aligned.bytes()).unwrap().shape();
+    let blob = Blob::parse(aligned.bytes()).unwrap();
+    let (shape, header) = (*blob.shape(), blob.header());
+    let point = match request.effort {
+        Effort::Point(point) => point,
+        _ => header.default_point,
+    };
+    let thresholds = &header.operating_points[usize::from(point)].thresholds;
     let (_, answer) = ask(image, target, model, request).unwrap();
     assert!(answer.tokens.len() >= 12);
     let measured = answer.tokens.iter().map(|token| token.cycles).sum::<u64>() as f64 / answer.tokens.len() as f64;
-    let predicted = costs.cycles_per_token(&work(&shape, &answer)).unwrap();
+    let predicted = costs.cycles_per_token(&work(&shape, &answer), thresholds).unwrap();
     let error = predicted / measured - 1.0;
     assert!(error.abs() < RUN_TOLERANCE, "{predicted:.0} against {measured:.0}, {:.2}%: {shape:?}", 100.0 * error);
 }
@@ -102,13 +114,37 @@ fn cycles_follow_from_depths_for_every_policy_and_cache() {
     }
 }
 
+/// Thresholds that halt no one let all tokens pass, whether or not the router is evaluated; only its cycles differ.
+#[test]
+fn a_router_that_halts_no_one_costs_nothing_and_changes_nothing() {
+    let (image, target) = board();
+    for mut header in headers() {
+        let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Default };
+        let costs = costs(&image, &target, random_blob(&header, 5).bytes());
+        let mut answers = Vec::new();
+        for threshold in [1e38, f32::MAX, f32::INFINITY] {
+            for point in &mut header.operating_points {
+                point.thresholds.iter_mut().take(2).for_each(|first| *first = threshold);
+            }
+            let model = random_blob(&header, 5);
+            assert_predicted(&image, &target, model.bytes(), &request, &costs);
+            let (_, answer) = ask(&image, &target, model.bytes(), &request).unwrap();
+            let cycles: u64 = answer.tokens.iter().map(|token| token.cycles).sum();
+            answers.push((answer.tokens.iter().map(|token| (token.token, token.active)).collect::<Vec<_>>(), cycles));
+        }
+        let [(evaluated, dear), (passed, cheap), (infinite, same)] = &answers[..] else { unreachable!() };
+        assert_eq!((evaluated, evaluated, cheap), (passed, infinite, same), "{header:?}");
+        assert!(header.routing.policy == Policy::Dense || cheap < dear, "{cheap} and {dear} cycles: {header:?}");
+    }
+}
+
 #[test]
 fn the_mean_over_the_context_stands_for_the_positions_of_an_evaluation() {
     let ((image, target), model) = (board(), Aligned::copy(&default_model()));
     let costs = costs(&image, &target, model.bytes());
     let blob = Blob::parse(model.bytes()).unwrap();
     let tokens = tokens(blob.header(), 9, 20 * blob.shape().context + 1);
-    let exact = |found: &Evaluation| costs.cycles_per_token(found).unwrap();
+    let exact = |found: &Evaluation| costs.cycles_per_token(found, &[0.0; 5]).unwrap();
     for point in [0, 3] {
         let found = evaluate(&blob, &tokens, point, &|_| ()).unwrap();
         let means = costs.depths.iter().map(|row| row.mean_over_window * found.depths[row.depth] as f64);

@@ -98,8 +98,9 @@ pub fn measure(
     let macs = WeightMacs::new(Blob::parse(candidate.bytes())?.shape());
     let mut judged = Judged { run, folder, settings, costs, candidate, macs, sample, text };
     let routers = folder.shape.routers();
-    let open = judged.candidate.evaluate(&vec![f32::MAX; routers], text)?;
-    let mut points = vec![judged.point(if routers == 0 { Kind::Dense } else { Kind::Full }, &open)?];
+    let none = vec![f32::MAX; routers];
+    let open = judged.candidate.evaluate(&none, text)?;
+    let mut points = vec![judged.point(if routers == 0 { Kind::Dense } else { Kind::Full }, &open, &none)?];
     if routers > 0 {
         judged.soft(&open, &mut points)?;
         judged.routed(&mut points, note)?;
@@ -108,7 +109,11 @@ pub fn measure(
 }
 
 impl Judged<'_> {
-    fn point(&self, kind: Kind, evaluation: &Evaluation) -> Result<Point> {
+    /// `thresholds` `[routers]` are those in use: of depths that no router decides, [`f32::MAX`].
+    fn point(&self, kind: Kind, evaluation: &Evaluation, thresholds: &[f32]) -> Result<Point> {
+        // A router whose output scales the branches is evaluated in any case.
+        let always = vec![0.0; thresholds.len()];
+        let thresholds = if self.folder.shape.soft_scaling { &always } else { thresholds };
         let config = &self.folder.config;
         let corpus = self.settings.corpus.clone();
         let element = element_name(element(&self.run.recipe)).into();
@@ -128,8 +133,8 @@ impl Judged<'_> {
             bits_per_character: Some(evaluation.bits_per_character()),
             saved: evaluation.saved(),
             alpha: None,
-            weight_macs: self.macs.per_token(evaluation),
-            cycles: self.costs.map(|costs| costs.cycles_per_token(evaluation)).transpose()?,
+            weight_macs: self.macs.per_token(evaluation, thresholds),
+            cycles: self.costs.map(|costs| costs.cycles_per_token(evaluation, thresholds)).transpose()?,
             core: self.costs.map(|costs| costs.core.clone()),
             active: evaluation.active_shares(),
             depths: evaluation.depths.clone(),
@@ -151,11 +156,17 @@ impl Judged<'_> {
             let trained = kind == Kind::Soft;
             let nats = trained.then_some(nats);
             let bits_per_character = nats.map(|nats| nats / std::f64::consts::LN_2);
-            points.push(Point { nats, bits_per_character, alpha: Some(alpha), ..self.point(kind, open)? });
+            points.push(Point {
+                nats,
+                bits_per_character,
+                alpha: Some(alpha),
+                ..self.point(kind, open, &vec![f32::MAX; shape.routers()])?
+            });
         }
         // p < 0.5 where z < 0.
-        let half = self.candidate.evaluate(&vec![0.0; shape.routers()], self.text)?;
-        points.push(self.point(Kind::Half, &half)?);
+        let middle = vec![0.0; shape.routers()];
+        let half = self.candidate.evaluate(&middle, self.text)?;
+        points.push(self.point(Kind::Half, &half, &middle)?);
         Ok(())
     }
 
@@ -170,10 +181,11 @@ impl Judged<'_> {
             false => None,
         };
         let inputs = self.text.len() - 1;
+        let none = vec![f32::MAX; shape.routers()];
         if wanted(Kind::Static) {
             for depth in 1..shape.blocks {
                 let found = self.at_depths(&static_depths(inputs, depth as u8))?;
-                points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found)? });
+                points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found, &none)? });
             }
         }
         let levels = levels(self.folder, self.sample)?;
@@ -185,20 +197,20 @@ impl Judged<'_> {
             let routed = self.candidate.evaluate(&thresholds, self.text)?;
             let target = Some(*target);
             let saved = routed.saved();
-            points.push(Point { target, ..self.point(Kind::Routed, &routed)? });
+            points.push(Point { target, ..self.point(Kind::Routed, &routed, &thresholds)? });
             if wanted(Kind::Random) {
                 let found = self.at_depths(&random_depths(inputs, shape.blocks, saved, seed)?)?;
-                points.push(Point { target, ..self.point(Kind::Random, &found)? });
+                points.push(Point { target, ..self.point(Kind::Random, &found, &none)? });
             }
             // Blocks of tokens that skip have no order that a depth could stand for.
             if wanted(Kind::Shuffled) && shape.policy == Policy::Halt {
                 let depths = (0u8..).zip(&routed.depths).flat_map(|(depth, tokens)| vec![depth; *tokens]).collect();
                 let found = self.at_depths(&shuffled(depths, seed))?;
-                points.push(Point { target, ..self.point(Kind::Shuffled, &found)? });
+                points.push(Point { target, ..self.point(Kind::Shuffled, &found, &thresholds)? });
             }
             if let Some((sample, text)) = &confidence {
                 let found = self.at_depths(&text.depths(sample.threshold(saved)))?;
-                let point = Point { target, ..self.point(Kind::Confidence, &found)? };
+                let point = Point { target, ..self.point(Kind::Confidence, &found, &none)? };
                 points.push(self.with_exits(point));
             }
         }
