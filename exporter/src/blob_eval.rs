@@ -81,14 +81,14 @@ impl Evaluation {
             for (router, asked) in self.asked.iter_mut().enumerate() {
                 *asked += usize::from(shape.policy == Policy::Skip || mask >> router & 1 == 1);
             }
-            for (block, cached) in cached.iter_mut().enumerate() {
+            for block in 0..shape.blocks {
                 let active = mask >> block & 1 == 1;
-                let leaves = shape.is_cached(active, position);
-                *cached += u64::from(leaves);
+                let leaves = shape.is_cached(block, active, position);
+                cached[block] += u64::from(leaves);
                 self.projected += u64::from(leaves && !active);
                 if active {
                     self.active[block] += 1;
-                    self.attended += *cached;
+                    self.attended += cached[shape.cache_of(block)];
                 }
             }
         }
@@ -266,6 +266,8 @@ mod tests {
         // The first block sees 1, 2, 3 and 4 positions; the second, at positions 1 and 3, what its cache has.
         assert_eq!(count(Cache::Project), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 4, 2));
         assert_eq!(count(Cache::Omit { kept: 0 }), (vec![4, 2], vec![0, 2, 2], 10 + 1 + 2, 0));
+        // Its later block sees what the first has.
+        assert_eq!(count(Cache::Share { blocks: 1 }), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 4, 0));
         assert_eq!(count(Cache::Omit { kept: 1 }), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 3, 1));
     }
 

@@ -165,7 +165,8 @@ pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
             (name::UP, shape.up_rows(), width, Role::Matrix),
             (name::DOWN, width, mlp_width, Role::Residual),
         ];
-        for (layer, rows, columns, role) in matrices {
+        let present = |layer: &str| layer != name::KEY_VALUE || block < shape.cached_blocks();
+        for (layer, rows, columns, role) in matrices.into_iter().filter(|matrix| present(matrix.0)) {
             all.push((name::weight(&part(layer)), vec![rows, columns], role));
             if bias {
                 all.push((name::bias(&part(layer)), vec![rows], Role::Bias));
@@ -220,7 +221,11 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
             }),
             norm1: norm(&part(name::NORM1)),
             query: linear(&part(name::QUERY)),
-            key_value: linear(&part(name::KEY_VALUE)),
+            key_value: if block < shape.cached_blocks() {
+                linear(&part(name::KEY_VALUE))
+            } else {
+                LinearTensors { rows: 0, columns: shape.width, weight: Vec::new(), bias: None }
+            },
             output: linear(&part(name::OUTPUT)),
             norm2: norm(&part(name::NORM2)),
             up: linear(&part(name::UP)),

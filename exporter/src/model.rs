@@ -105,9 +105,9 @@ impl Router {
 struct Block {
     router: Option<Router>,
     norm1: Normalise,
-    query: Linear,     // [width, width]
-    key_value: Linear, // [2 * kv_heads * head_dim, width]
-    output: Linear,    // [width, width]
+    query: Linear,             // [width, width]
+    key_value: Option<Linear>, // [2 * kv_heads * head_dim, width], none where another block's are shared
+    output: Linear,            // [width, width]
     norm2: Normalise,
     up: Linear,   // [up_rows, width]
     down: Linear, // [width, mlp_width]
@@ -191,7 +191,7 @@ impl Model {
                 router,
                 norm1: normalise(&part(name::NORM1))?,
                 query: linear(&part(name::QUERY))?,
-                key_value: linear(&part(name::KEY_VALUE))?,
+                key_value: if index < shape.cached_blocks() { Some(linear(&part(name::KEY_VALUE))?) } else { None },
                 output: linear(&part(name::OUTPUT))?,
                 norm2: normalise(&part(name::NORM2))?,
                 up: linear(&part(name::UP))?,
@@ -221,7 +221,7 @@ impl Model {
     /// and head stay as they are.
     pub fn rounded(mut self, limit: i8) -> Self {
         for Block { query, key_value, output, up, down, .. } in &mut self.blocks {
-            [query, key_value, output, up, down].into_iter().for_each(|matrix| matrix.limit = Some(limit));
+            [query, output, up, down].into_iter().chain(key_value).for_each(|matrix| matrix.limit = Some(limit));
         }
         self
     }
@@ -240,6 +240,7 @@ impl Model {
         }
         let mut pass = Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new(), inputs: Vec::new() };
         let mut running = vec![true; n];
+        let mut shared: Option<Tensor> = None; // [n, 2 * kv_heads * head_dim], before rotation
         for (index, block) in self.blocks.iter().enumerate() {
             let z = match (&block.router, gates) {
                 (Some(router), Gates::Hard(_) | Gates::Soft) => Some(router.forward(&h)?),
@@ -271,7 +272,15 @@ impl Model {
                 h + branch
             };
             let attention = block.norm1.forward(&h)?;
-            let query_key_value = block.query.forward_with(&block.key_value, &attention)?;
+            let query_key_value = match (&block.key_value, &shared) {
+                (Some(key_value), _) => block.query.forward_with(key_value, &attention)?,
+                (None, Some(shared)) => Tensor::cat(&[&block.query.forward(&attention)?, shared], 1)?,
+                (None, None) => candle_core::bail!("block {index} has no keys and values, and none before it to share"),
+            };
+            if index + 1 == self.shape.cached_blocks() && index + 1 < self.blocks.len() {
+                let rows = self.shape.key_value_rows();
+                shared = Some(query_key_value.narrow(1, query_key_value.dims()[1] - rows, rows)?.contiguous()?);
+            }
             let output = self.attention(time, &active).apply(&query_key_value)?;
             h = add(h, block.output.forward(&output)?)?;
             let up = block.norm2.forward(&h)?;
@@ -301,7 +310,7 @@ impl Model {
     fn attention(&self, time: usize, active: &[bool]) -> Attention {
         let Shape { heads, kv_heads, head_dim, .. } = self.shape;
         let hidden = match self.shape.cache {
-            Cache::Project => None,
+            Cache::Project | Cache::Share { .. } => None,
             Cache::Omit { kept } => {
                 let hides = |(i, active): (usize, &bool)| !active && i % time >= usize::from(kept);
                 Some(Arc::new(active.iter().enumerate().map(hides).collect()))

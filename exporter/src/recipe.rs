@@ -52,6 +52,9 @@ pub struct ModelRecipe {
     /// Positions that always keep keys and values where inactive tokens leave none; absent: inactive tokens' are projected.
     #[serde(default)]
     pub omit_after: Option<u16>,
+    /// Blocks with keys and values of their own, whose last the later blocks share; absent: all.
+    #[serde(default)]
+    pub cached_blocks: Option<u16>,
     /// Whether active branches are scaled by `1 - p` at run time.
     #[serde(default)]
     pub soft_scaling: bool,
@@ -191,6 +194,11 @@ impl Recipe {
         if recipe.stages.is_empty() {
             return Err("a recipe needs at least one [[stage]]".into());
         }
+        if recipe.model.omit_after.is_some() && recipe.model.cached_blocks.is_some() {
+            return Err(
+                "omit_after and cached_blocks exclude each other: inactive tokens either leave nothing or are shared".into()
+            );
+        }
         for (index, stage) in recipe.stages.iter().enumerate() {
             let all = usize::from(recipe.model.blocks);
             let blocks = stage.blocks.unwrap_or(all);
@@ -311,7 +319,11 @@ impl ModelRecipe {
                 PolicyName::Skip => Policy::Skip,
                 PolicyName::Halt => Policy::Halt,
             },
-            cache: self.omit_after.map_or(Cache::Project, |kept| Cache::Omit { kept }),
+            cache: match (self.omit_after, self.cached_blocks) {
+                (Some(kept), _) => Cache::Omit { kept },
+                (None, Some(blocks)) => Cache::Share { blocks },
+                (None, None) => Cache::Project,
+            },
             soft_scaling: self.soft_scaling,
         }
     }
@@ -354,6 +366,7 @@ mod tests {
         let cases = [
             ("seed = 7", "seed = 7\nsede = 3", "line 3: unknown field `sede`"),
             ("batch = 4", "batch = 0", "stage 0: batch and tokens"),
+            ("policy = \"halt\"", "policy = \"halt\"\nomit_after = 1\ncached_blocks = 1", "omit_after and cached_blocks exclude"),
             ("exits = [2, 3]", "exits = [2]", "stage 1: exits must include the last depth, 3"),
             ("exits = [2, 3]", "exits = [2, 4]", "stage 1: exit 4 is not a depth"),
             ("learning_rate = 3e-3", "learning_rate = -1.0", "stage 0: learning_rate is -1"),

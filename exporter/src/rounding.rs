@@ -124,7 +124,7 @@ pub fn is_rounded(tensors: &Tensors, shape: &Shape, limit: i8) -> bool {
     let layers = (0..shape.blocks).flat_map(|block| BLOCK_MATRICES.map(|matrix| name::weight(&name::block(block, matrix))));
     let is_rounded =
         |(dims, weight): &(Vec<usize>, Vec<f32>)| weight.chunks_exact(dims[1]).all(|row| exact(row, limit).is_some());
-    layers.into_iter().all(|layer| tensors.get(&layer).is_some_and(is_rounded))
+    layers.into_iter().all(|layer| tensors.get(&layer).is_none_or(is_rounded))
 }
 
 #[cfg(test)]

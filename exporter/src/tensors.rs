@@ -42,7 +42,7 @@ pub struct BlockTensors {
     pub norm1: NormTensors,
     /// `[width, width]`.
     pub query: LinearTensors,
-    /// `[2 * kv_heads * head_dim, width]`, keys first.
+    /// `[2 * kv_heads * head_dim, width]`, keys first; without rows where another block's are shared.
     pub key_value: LinearTensors,
     /// `[width, width]`.
     pub output: LinearTensors,

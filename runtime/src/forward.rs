@@ -115,7 +115,7 @@ impl<P: Probe> Session<'_, P> {
                 active_count += 1;
                 *mask |= 1 << index;
             }
-            if shape.is_cached(is_active, *position + row) {
+            if is_active || shape.is_cached(index, false, *position + row) {
                 set(cached, cached_count, row as u32);
                 cached_count += 1;
             }
@@ -138,12 +138,15 @@ impl<P: Probe> Session<'_, P> {
             block.norm1.apply(row_of(arena.residual, *row as usize, width), normed);
         }
         probe.enter(Region::Projection, Some(index));
-        let kv_rows = shape.key_value_rows();
+        let source = shape.cache_of(index);
+        let kv_rows = if source == index { shape.key_value_rows() } else { 0 };
         let (key_value, work) = arena.work.split_at_mut_checked(cached.len() * kv_rows).unwrap_or_default();
         let (query, attended) = work.split_at_mut_checked(active.len() * width).unwrap_or_default();
         let attended = attended.get_mut(..active.len() * width).unwrap_or_default();
         let rows = quantised(integer, arena.normed, width, cached.len(), arena.quantised, arena.quantised_scales);
-        block.key_value.apply(rows, key_value);
+        if kv_rows > 0 {
+            block.key_value.apply(rows, key_value);
+        }
         if !active.is_empty() {
             // Every active row is cached: close the ranks, so that the active rows are a dense tile.
             let mut kept = active.iter().enumerate().peekable();
@@ -166,27 +169,34 @@ impl<P: Probe> Session<'_, P> {
         let turns = |row: &u32| row_of(blob.floats(blob.layout().position), *position + *row as usize, head_dim);
         let heads = Heads::new(shape);
         let cache_words = if integer { heads.int8_cache_words() } else { heads.half_cache_words() };
-        let cache = row_mut(arena.cache, index, cache_words);
+        let cache = row_mut(arena.cache, source, cache_words);
         let mut filled = arena.cache_lengths.get(index).copied().unwrap_or_default() as usize;
+        // Of a block that was before this one: it already holds the whole tile.
+        let stored = if kv_rows > 0 { 0 } else { arena.cache_lengths.get(source).copied().unwrap_or_default() as usize };
         let queries = query.chunks_exact_mut(width.max(1)).zip(attended.chunks_exact_mut(width.max(1)));
         let mut queries = active.iter().zip(queries).peekable();
-        for (key_value, row) in key_value.chunks_exact_mut(kv_rows.max(1)).zip(cached) {
-            if rotary {
-                let (keys, _) = key_value.split_at_mut_checked(kv_rows / 2).unwrap_or_default();
-                rotate(keys, turns(row));
-            }
-            if integer {
-                int8::remember(cache, &heads, filled, key_value, arena.attention);
+        let mut key_values = key_value.chunks_exact_mut(kv_rows.max(1));
+        for row in cached {
+            if let Some(key_value) = key_values.next() {
+                if rotary {
+                    let (keys, _) = key_value.split_at_mut_checked(kv_rows / 2).unwrap_or_default();
+                    rotate(keys, turns(row));
+                }
+                if integer {
+                    int8::remember(cache, &heads, filled, key_value, arena.attention);
+                } else {
+                    half_float::remember(cache, &heads, filled, key_value);
+                }
+                filled += 1;
             } else {
-                half_float::remember(cache, &heads, filled, key_value);
+                filled = *position + *row as usize + 1; // all tokens leave keys and values that later blocks share
             }
-            filled += 1;
             if let Some((_, (query, attended))) = queries.next_if(|(active, _)| *active == row) {
                 if rotary {
                     rotate(query, turns(row));
                 }
                 if integer {
-                    int8::attend(cache, &heads, filled, query, attended, arena.attention);
+                    int8::attend_to(cache, &heads, (filled, filled >= stored), query, attended, arena.attention);
                 } else {
                     half_float::attend(cache, &heads, filled, query, attended, arena.attention);
                 }

@@ -135,7 +135,7 @@ impl Plan {
             Part::Tokens => 3 * self.tile,
             Part::Logits => s.vocabulary,
             Part::CacheLengths => s.blocks,
-            Part::Cache => s.blocks * if integer { heads.int8_cache_words() } else { heads.half_cache_words() },
+            Part::Cache => s.cached_blocks() * if integer { heads.int8_cache_words() } else { heads.half_cache_words() },
         }
     }
 

@@ -67,7 +67,7 @@ proptest! {
         let mut state = seed | 1;
         let mut cache: Vec<u32> = (0..heads.int8_cache_words()).map(|_| signed(&mut state).to_bits().rotate_left(9)).collect();
         let mut scratch = vec![0x7fc0_0000; heads.int8_scratch_words()];
-        let mut history = Vec::new();
+        let (mut history, mut outputs) = (Vec::new(), Vec::new());
         for (position, (key_value, query)) in tokens(&heads, seed, size).into_iter().enumerate() {
             int8::remember(&mut cache, &heads, position, &key_value, &mut scratch);
             history.push(key_value);
@@ -79,6 +79,13 @@ proptest! {
             let bound = 1.9 * (1.0 / 254.0 + 2.0 * score.min(1.0) + 1e-3);
             let difference = largest_difference(&plain(&heads, &history, &query), &output);
             prop_assert!(difference <= bound, "position {position}: {difference} > {bound}");
+            outputs.push((query, output));
+        }
+        // Positions that came later and are hidden change no bit.
+        for (position, (query, output)) in outputs.iter().enumerate() {
+            let mut again = vec![f32::NAN; query.len()];
+            int8::attend_before(&cache, &heads, position + 1, query, &mut again, &mut scratch);
+            prop_assert_eq!(bytemuck::cast_slice::<f32, u32>(&again), bytemuck::cast_slice::<f32, u32>(output));
         }
     }
 

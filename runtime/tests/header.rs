@@ -33,7 +33,11 @@ fn variants() -> impl Strategy<Value = Variants> {
 
 fn routing() -> impl Strategy<Value = Routing> {
     let policy = prop_oneof![Just(Policy::Dense), Just(Policy::Skip), Just(Policy::Halt)];
-    let cache = prop_oneof![Just(Cache::Project), short().prop_map(|kept| Cache::Omit { kept })];
+    let cache = prop_oneof![
+        Just(Cache::Project),
+        short().prop_map(|kept| Cache::Omit { kept }),
+        short().prop_map(|blocks| Cache::Share { blocks })
+    ];
     (policy, cache, any::<bool>()).prop_map(|(policy, cache, soft_scaling)| Routing { policy, cache, soft_scaling })
 }
 

@@ -92,11 +92,13 @@ fn headers() -> Vec<Header> {
         header.geometry.context = 48;
         header
     };
-    let kept = Cache::Omit { kept: 2 };
+    let (kept, shared) = (Cache::Omit { kept: 2 }, Cache::Share { blocks: 2 });
     vec![
         of(Policy::Dense, Cache::Project),
         of(Policy::Halt, Cache::Project),
         of(Policy::Halt, kept),
+        of(Policy::Dense, shared),
+        of(Policy::Halt, shared),
         of(Policy::Skip, Cache::Project),
         of(Policy::Skip, kept),
     ]

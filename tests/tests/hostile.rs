@@ -168,6 +168,10 @@ fn rejects_every_broken_shape_rule() {
     assert_eq!(refusal(|h| h.geometry.router_width = 0), range("router_width", 1, 256, 0));
     assert_eq!(refusal(|h| h.routing.policy = Policy::Dense), range("router_width of a dense model", 0, 0, 5));
     assert_eq!(refusal(|h| h.routing.cache = Cache::Omit { kept: 25 }), range("kept positions", 0, 24, 25));
+    for blocks in [0, 5] {
+        let own = |blocks| range("blocks with keys and values", 1, 4, blocks);
+        assert_eq!(refusal(|h| h.routing.cache = Cache::Share { blocks }), own(u32::from(blocks)));
+    }
     for found in [31, 32, 255] {
         let refused = refusal(|h| h.element = Element::Int4 { int8: MatrixSet(found) });
         assert_eq!(refused, range("int8 matrices (bit set) of an int4 model", 0, 30, u32::from(found)));

@@ -48,7 +48,8 @@ fn headers() -> Vec<Header> {
     int4.geometry.mlp_width = 36; // groups of one quad and of two
     let mut mixed = large.clone();
     mixed.element = Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Query).with(BlockMatrix::Up) };
-    vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8), int4, mixed]
+    let shared = routed(Policy::Halt, Cache::Share { blocks: 2 }, Element::Int8);
+    vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8), int4, mixed, shared]
 }
 
 #[test]

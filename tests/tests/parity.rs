@@ -1,9 +1,9 @@
 //! The float model and the runtime in f16, int8 and int4 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
 
-use fathom::format::{BlockMatrix, Element, MatrixSet, OperatingPoint};
+use fathom::format::{BlockMatrix, Cache, Element, MatrixSet, OperatingPoint};
 use fathom::{Blob, NoProbe, Plan, Session};
 use fathom_exporter::aligned::Aligned;
-use fathom_exporter::checkpoint::model;
+use fathom_exporter::checkpoint::{model, name};
 use fathom_exporter::checkpoint_folder::Folder;
 use fathom_exporter::evaluate::open_pass;
 use fathom_exporter::export::blob;
@@ -110,6 +110,20 @@ fn assert_agreement(name: &str, folder: &Folder, elements: &[(Element, f32)]) {
 fn float_f16_and_int8_agree_on_every_variant() {
     for variant in VARIANTS {
         assert_agreement(variant.name, &variant.folder(), &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
+    }
+}
+
+/// The same checkpoints with the keys and values of their first block alone, as models that were never trained so.
+#[test]
+fn float_f16_and_int8_agree_where_keys_and_values_are_shared() {
+    for variant in VARIANTS {
+        let mut folder = variant.folder();
+        folder.config.routing.cache = Cache::Share { blocks: 1 };
+        folder.shape = folder.config.shape().unwrap();
+        for block in 1..folder.shape.blocks {
+            folder.tensors.retain(|tensor, _| !tensor.starts_with(&name::block(block, name::KEY_VALUE)));
+        }
+        assert_agreement(variant.name, &folder, &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
     }
 }
 

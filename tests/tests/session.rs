@@ -1,8 +1,8 @@
 //! Stepping, prefill in tiles of any length, and the whole sequence at once agree bit for bit, for every policy, cache, variant and
 //! element type.
 
-use fathom::format::{Cache, Element, Header, Policy};
-use fathom::{Blob, Depths, NoProbe, Plan, Probe, Session};
+use fathom::format::{Cache, Element, Header, Policy, Shape};
+use fathom::{Blob, Depths, NoProbe, Part, Plan, Probe, Session};
 use fathom_tests::models::{every_variant, random_blob, routed, tokens};
 
 /// Logits after every token as bits, and the depth trace.
@@ -40,11 +40,26 @@ fn assert_tiles_agree(header: &Header) {
     }
 }
 
+/// Of four blocks the first two have keys and values.
+const SHARED: Cache = Cache::Share { blocks: 2 };
+
+#[test]
+fn shared_keys_and_values_take_no_memory_and_no_weights() {
+    let plan = |cache| {
+        let header = routed(Policy::Halt, cache, Element::Int8);
+        let shape = Shape::new(&header).unwrap();
+        (Plan::new(&shape, 8).unwrap().words(Part::Cache), random_blob(&header, 5).bytes().len())
+    };
+    let ((own, large), (shared, small), (all, same)) = (plan(Cache::Project), plan(SHARED), plan(Cache::Share { blocks: 4 }));
+    assert_eq!((2 * shared, all, same), (own, own, large));
+    assert!(small < large);
+}
+
 #[test]
 fn every_policy_and_cache_is_independent_of_the_tile() {
     for element in [Element::Int8, Element::F16, Element::INT4] {
         for policy in [Policy::Dense, Policy::Skip, Policy::Halt] {
-            for cache in [Cache::Project, Cache::Omit { kept: 0 }, Cache::Omit { kept: 2 }] {
+            for cache in [Cache::Project, Cache::Omit { kept: 0 }, Cache::Omit { kept: 2 }, SHARED, Cache::Share { blocks: 4 }] {
                 for soft_scaling in [false, true] {
                     let mut header = routed(policy, cache, element);
                     header.routing.soft_scaling = soft_scaling;
@@ -87,7 +102,7 @@ fn step_and_prefill_agree_with_score() {
 
 #[test]
 fn halted_tokens_stay_halted_and_skipped_ones_may_return() {
-    for cache in [Cache::Project, Cache::Omit { kept: 1 }] {
+    for cache in [Cache::Project, Cache::Omit { kept: 1 }, SHARED] {
         let header = routed(Policy::Halt, cache, Element::Int8);
         let bytes = random_blob(&header, 5);
         let blob = Blob::parse(bytes.bytes()).unwrap();
@@ -118,7 +133,7 @@ fn an_infinite_threshold_runs_every_block() {
 fn forced_depths_are_what_thresholds_of_that_depth_give() {
     for element in [Element::Int8, Element::F16] {
         for policy in [Policy::Skip, Policy::Halt] {
-            for cache in [Cache::Project, Cache::Omit { kept: 2 }] {
+            for cache in [Cache::Project, Cache::Omit { kept: 2 }, SHARED] {
                 let mut header = routed(policy, cache, element);
                 header.routing.soft_scaling = policy == Policy::Skip;
                 let tokens = tokens(&header, 9, 24);

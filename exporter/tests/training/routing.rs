@@ -76,7 +76,7 @@ fn forward(model: &Model, tokens: &[u16], gates: &Gates<'_>) -> Pass {
 fn shapes() -> Vec<Shape> {
     let mut all = Vec::new();
     for policy in [Policy::Skip, Policy::Halt] {
-        for cache in [Cache::Project, Cache::Omit { kept: 2 }] {
+        for cache in [Cache::Project, Cache::Omit { kept: 2 }, Cache::Share { blocks: 2 }] {
             for soft_scaling in [false, true] {
                 for modern in [false, true] {
                     all.push(shape(policy, cache, soft_scaling, modern));

@@ -108,14 +108,37 @@ fn write_column(values: &mut [i16], heads: &Heads, position: usize, column: &[i1
 /// Attention of one token over the first `visible` positions of a block's cache.
 ///
 /// *Shapes*: `cache` and `scratch` as for [`remember`], `query` `[heads, head_dim]`, already rotated, `output` the same. *Range*: `visible`
-/// from 1 to the positions stored. Never panics.
-#[inline(never)]
+/// the number of positions stored, at least 1. Never panics.
 pub fn attend(cache: &[u32], heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
+    attend_to(cache, heads, (visible, true), query, output, scratch);
+}
+
+/// The same where the cache already holds positions after the visible ones: bit-equal to what [`attend`] gives before it holds them.
+pub fn attend_before(cache: &[u32], heads: &Heads, visible: usize, query: &[f32], output: &mut [f32], scratch: &mut [u32]) {
+    attend_to(cache, heads, (visible, false), query, output, scratch);
+}
+
+/// Attention over `visible` positions, `all` that the cache holds or only the first.
+#[inline(never)]
+pub(crate) fn attend_to(
+    cache: &[u32],
+    heads: &Heads,
+    (visible, all): (usize, bool),
+    query: &[f32],
+    output: &mut [f32],
+    scratch: &mut [u32],
+) {
     let per_kv_head = (heads.heads / heads.kv_heads.max(1) * heads.head_dim).max(1);
     let unit = inverse_sqrt(heads.head_dim as f32) * SCORE_UNITS;
     let queries = query.chunks_exact(per_kv_head).zip(output.chunks_exact_mut(per_kv_head));
     for (head, (query, output)) in cache.chunks_exact(heads.int8_head_words().max(1)).zip(queries) {
-        let head = Head::new(head, heads);
+        let mut head = Head::new(head, heads);
+        if !all {
+            // The cache keeps the largest of all positions; hidden ones must change no bit.
+            let visible = head.value_scales.iter().take(visible).copied();
+            head.largest_scale =
+                visible.reduce(|largest, scale| if largest > scale { largest } else { scale }).unwrap_or_default();
+        }
         let together = (TOGETHER * heads.head_dim).max(1);
         for (query, output) in query.chunks(together).zip(output.chunks_mut(together)) {
             head.attend(heads, visible, unit, query, output, scratch);

@@ -172,7 +172,7 @@ pub enum Policy {
     Halt,
 }
 
-/// What an inactive token leaves in a block's key/value cache.
+/// Which keys and values there are, above all of a token that is inactive in a block.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cache {
     /// Keys and values projected from the carried residual.
@@ -181,6 +181,12 @@ pub enum Cache {
     Omit {
         /// Positions `0..kept` always have keys and values.
         kept: u16,
+    },
+    /// Keys and values in the first `blocks` blocks, projected from the carried residual where it is inactive. The later blocks have none
+    /// of their own: they attend to those of block `blocks - 1` (cross-layer sharing, Brandon et al., arXiv 2405.12981).
+    Share {
+        /// Blocks with keys and values of their own, at least 1.
+        blocks: u16,
     },
 }
 

@@ -64,9 +64,10 @@ impl Reader<'_> {
                     1 => Policy::Skip,
                     _ => Policy::Halt,
                 },
-                cache: match self.variant(2) {
+                cache: match self.variant(3) {
                     0 => Cache::Project,
-                    _ => Cache::Omit { kept: short(self) },
+                    1 => Cache::Omit { kept: short(self) },
+                    _ => Cache::Share { blocks: short(self) },
                 },
                 soft_scaling: self.boolean(),
             },

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! prelude | header | embedding | position | block 0 | block 1 | ... | final norm | head (if separate)
-//! block:  router (blocks >= 1 of a routed model) | norm1 | query | key_value | output | norm2 | up | down
+//! block:  router (blocks >= 1 of a routed model) | norm1 | query | key_value (unless shared) | output | norm2 | up | down
 //! linear: weights | scales (int8, int4) | bias (if any)
 //! ```
 //!
@@ -83,7 +83,7 @@ pub struct BlockLayout {
     pub norm1: NormLayout,
     /// `[width, width]`.
     pub query: LinearLayout,
-    /// `[2 * kv_heads * head_dim, width]`, keys first.
+    /// `[2 * kv_heads * head_dim, width]`, keys first; without rows in a block that attends to another's.
     pub key_value: LinearLayout,
     /// `[width, width]`.
     pub output: LinearLayout,
@@ -111,7 +111,8 @@ pub struct Layout {
     shape: Shape,
     first_block: usize,
     second_block: usize,
-    block_bytes: usize, // of each but the first
+    block_bytes: usize,  // of each but the first
+    shared_bytes: usize, // of each without keys and values
 }
 
 struct Cursor(usize);
@@ -156,20 +157,28 @@ impl Cursor {
         }
     }
 
-    const fn block(&mut self, shape: &Shape, routed: bool) -> BlockLayout {
+    const fn block(&mut self, shape: &Shape, routed: bool, own: bool) -> BlockLayout {
+        let key_value_rows = if own { shape.key_value_rows() } else { 0 };
         let bias = shape.variants.bias;
         let element = shape.element;
         BlockLayout {
             router: if routed { Some(self.router(shape)) } else { None },
             norm1: self.norm(shape),
             query: self.linear(element.of(BlockMatrix::Query), shape.width, shape.width, bias),
-            key_value: self.linear(element.of(BlockMatrix::KeyValue), shape.key_value_rows(), shape.width, bias),
+            key_value: self.linear(element.of(BlockMatrix::KeyValue), key_value_rows, shape.width, bias),
             output: self.linear(element.of(BlockMatrix::Output), shape.width, shape.width, bias),
             norm2: self.norm(shape),
             up: self.linear(element.of(BlockMatrix::Up), shape.up_rows(), shape.width, bias),
             down: self.linear(element.of(BlockMatrix::Down), shape.width, shape.mlp_width, bias),
         }
     }
+}
+
+/// Bytes of a block.
+const fn block_bytes(shape: &Shape, routed: bool, own: bool) -> usize {
+    let mut cursor = Cursor(0);
+    cursor.block(shape, routed, own);
+    cursor.0
 }
 
 impl Layout {
@@ -183,30 +192,35 @@ impl Layout {
             Position::Rotary => cursor.floats(shape.context * shape.head_dim),
         };
         let first_block = cursor.0;
-        let mut blocks = [first_block; 3];
-        let mut block = 0;
-        while block < shape.blocks {
-            cursor.block(shape, shape.routers() > 0 && block > 0);
-            if block < 2 {
-                blocks[block + 1] = cursor.0;
-            }
-            block += 1;
-        }
+        cursor.block(shape, false, true);
+        let second_block = cursor.0;
+        let routed = shape.routers() > 0;
+        let (block_bytes, shared_bytes) = (block_bytes(shape, routed, true), block_bytes(shape, routed, false));
+        let own = shape.cached_blocks();
+        cursor.0 += (own - 1) * block_bytes + (shape.blocks - own) * shared_bytes;
         let final_norm = cursor.norm(shape);
         let head = if shape.variants.tied_head {
             None
         } else {
             Some(cursor.linear(shape.element.outside_blocks(), shape.vocabulary, shape.width, false))
         };
-        let [first_block, second_block, third_block] = blocks;
-        let block_bytes = third_block.saturating_sub(second_block); // no later blocks: none is asked for
-        Self { embedding, position, final_norm, head, total: cursor.0, shape: *shape, first_block, second_block, block_bytes }
+        let total = cursor.0;
+        Self { embedding, position, final_norm, head, total, shape: *shape, first_block, second_block, block_bytes, shared_bytes }
+    }
+
+    /// Where a block after the first starts.
+    const fn later_block(&self, block: usize) -> Cursor {
+        let own = self.shape.cached_blocks();
+        let (before, shared) = if block < own { (block - 1, 0) } else { (own - 1, block - own) };
+        Cursor(self.second_block + before * self.block_bytes + shared * self.shared_bytes)
     }
 
     /// The tensors of block `block`.
     pub const fn block(&self, block: usize) -> BlockLayout {
-        let Some(later) = block.checked_sub(1) else { return Cursor(self.first_block).block(&self.shape, false) };
-        Cursor(self.second_block + later * self.block_bytes).block(&self.shape, self.shape.routers() > 0)
+        if block == 0 {
+            return Cursor(self.first_block).block(&self.shape, false, true);
+        }
+        self.later_block(block).block(&self.shape, self.shape.routers() > 0, block < self.shape.cached_blocks())
     }
 
     /// The router before block `block`: none before the first and in dense models.
@@ -214,7 +228,7 @@ impl Layout {
         if block == 0 || self.shape.routers() == 0 {
             return None;
         }
-        Some(Cursor(self.second_block + (block - 1) * self.block_bytes).router(&self.shape))
+        Some(self.later_block(block).router(&self.shape))
     }
 }
 
@@ -251,7 +265,9 @@ pub type Visitor<'v> = dyn FnMut(&'static str, usize, Span, bool) + 'v;
 
 #[inline(never)] // nine of them inlined are two kilobytes of an image
 fn visit_linear(name: &[&'static str; 3], block: usize, linear: &LinearLayout, visit: &mut Visitor<'_>) {
-    visit(name[0], block, linear.weights, false);
+    if linear.rows > 0 {
+        visit(name[0], block, linear.weights, false);
+    }
     for (name, span) in [(name[1], linear.scales), (name[2], linear.bias)] {
         if span.bytes > 0 {
             visit(name, block, span, true);

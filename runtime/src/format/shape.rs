@@ -46,7 +46,7 @@ pub struct Shape {
     pub element: Element,
     /// Who decides on depth.
     pub policy: Policy,
-    /// What inactive tokens leave in the cache.
+    /// Which keys and values there are.
     pub cache: Cache,
     /// Whether active branches are scaled by `1 - p`.
     pub soft_scaling: bool,
@@ -131,9 +131,11 @@ impl Shape {
             Policy::Dense => range("router_width of a dense model", router_width, 0, 0)?,
             Policy::Skip | Policy::Halt => range("router_width", router_width, 1, MAX_ROUTER_WIDTH)?,
         };
-        if let Cache::Omit { kept } = header.routing.cache {
-            range("kept positions", kept, 0, context)?;
-        }
+        match header.routing.cache {
+            Cache::Project => 0,
+            Cache::Omit { kept } => range("kept positions", kept, 0, context)?,
+            Cache::Share { blocks: own } => range("blocks with keys and values", own, 1, blocks)?,
+        };
         if let Element::Int4 { int8 } = header.element {
             range("int8 matrices (bit set) of an int4 model", u16::from(int8.0), 0, usize::from(MatrixSet::ALL.0) - 1)?;
         }
@@ -168,13 +170,26 @@ impl Shape {
         }
     }
 
-    /// Whether the token at `position` leaves keys and values in a block that it runs (`active`) or does not.
-    pub fn is_cached(&self, active: bool, position: usize) -> bool {
-        active
-            || match self.cache {
-                Cache::Project => true,
-                Cache::Omit { kept } => position < usize::from(kept),
-            }
+    /// Blocks that have keys and values, the first ones.
+    pub const fn cached_blocks(&self) -> usize {
+        match self.cache {
+            Cache::Share { blocks } => blocks as usize,
+            Cache::Project | Cache::Omit { .. } => self.blocks,
+        }
+    }
+
+    /// The block whose keys and values block `block` attends to: itself, or the last that has any.
+    pub const fn cache_of(&self, block: usize) -> usize {
+        if block < self.cached_blocks() { block } else { self.cached_blocks() - 1 }
+    }
+
+    /// Whether the token at `position` leaves keys and values in block `block`, which it runs (`active`) or does not.
+    pub fn is_cached(&self, block: usize, active: bool, position: usize) -> bool {
+        match self.cache {
+            Cache::Project => true,
+            Cache::Omit { kept } => active || position < usize::from(kept),
+            Cache::Share { blocks } => block < usize::from(blocks),
+        }
     }
 
     /// Number of routers: one before every block but the first, none in a dense model.
