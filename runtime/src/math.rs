@@ -59,7 +59,8 @@ impl Curve {
     pub fn at(&self, x: f32) -> f32 {
         const STEPS: i32 = CURVE_STEPS as i32;
         let place = (x * self.scale) as i32;
-        let step = ((place >> PLACE_BITS).clamp(-STEPS, STEPS - 1) + STEPS) as usize;
+        // The mask changes nothing, but every compiler sees that it holds the index within the nodes.
+        let step = ((place >> PLACE_BITS).clamp(-STEPS, STEPS - 1) + STEPS) as usize & (2 * CURVE_STEPS - 1);
         let place = place & ((1 << PLACE_BITS) - 1);
         let (node, next) = (i32::from(self.nodes[step]), i32::from(self.nodes[step + 1]));
         let steps = (1 << 29) + node * ((1 << PLACE_BITS) - place) + next * place; // of 2^-30
