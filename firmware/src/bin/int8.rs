@@ -1,4 +1,4 @@
-//! The same image for int8 models alone: what it is built without takes half of its flash. See [`fathom_firmware::image`].
+//! The same image for int8 models alone: what it is built without is half of the runtime. See [`fathom_firmware::image`].
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)] // the one line that the entry attribute of cortex-m-rt forces is exempt by itself
