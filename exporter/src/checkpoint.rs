@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::tensors::{BlockTensors, LinearTensors, ModelTensors, NormTensors, RouterTensors};
-use fathom::format::{Norm, Position, Shape, ShapeError};
+use fathom::format::{Mlp, Norm, Position, Shape, ShapeError};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -68,12 +68,16 @@ pub enum Role {
     Embedding,
     /// A matrix that reads the residual.
     Matrix,
+    /// Two of them, one above the other: keys and values, or SwiGLU's gate and up.
+    Pair,
     /// A matrix that writes to the residual.
     Residual,
     /// A gain, initially 1.
     Gain,
     /// A bias, initially 0.
     Bias,
+    /// A router's matrix.
+    Router,
     /// The bias of a router's output.
     RouterBias,
 }
@@ -151,18 +155,18 @@ pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
         let part = |part: &str| name::block(block, part);
         if block > 0 && shape.routers() > 0 {
             let (hidden, output) = (part(name::ROUTER_HIDDEN), part(name::ROUTER_OUTPUT));
-            all.push((name::weight(&hidden), vec![router_width, width], Role::Matrix));
+            all.push((name::weight(&hidden), vec![router_width, width], Role::Router));
             all.push((name::bias(&hidden), vec![router_width], Role::Bias));
-            all.push((name::weight(&output), vec![1, router_width], Role::Matrix));
+            all.push((name::weight(&output), vec![1, router_width], Role::Router));
             all.push((name::bias(&output), vec![1], Role::RouterBias));
         }
         norm(&mut all, &part(name::NORM1));
         norm(&mut all, &part(name::NORM2));
         let matrices = [
             (name::QUERY, width, width, Role::Matrix),
-            (name::KEY_VALUE, shape.key_value_rows(), width, Role::Matrix),
+            (name::KEY_VALUE, shape.key_value_rows(), width, Role::Pair),
             (name::OUTPUT, width, width, Role::Residual),
-            (name::UP, shape.up_rows(), width, Role::Matrix),
+            (name::UP, shape.up_rows(), width, if shape.variants.mlp == Mlp::SwiGlu { Role::Pair } else { Role::Matrix }),
             (name::DOWN, width, mlp_width, Role::Residual),
         ];
         let present = |layer: &str| layer != name::KEY_VALUE || block < shape.cached_blocks();

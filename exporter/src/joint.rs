@@ -2,6 +2,8 @@
 //!
 //! Every sequence runs at full depth, with a loss at each exit, and each router learns what its token still has to gain. Half of the
 //! sequences then run again as they will at run time, under hard routing, so that blocks learn to work among tokens that have halted.
+//! Where halted tokens leave what they would have left anyway (shared keys and values), the first pass has every loss that the second
+//! would find, for all sequences.
 
 use crate::controls;
 use crate::losses::{Batch, Loss, Streams, with_dropout};
@@ -11,11 +13,11 @@ use crate::ops::imitation::imitation;
 use crate::random::Purpose;
 use crate::recipe::Stage;
 use anyhow::{Context, Result};
-use candle_core::Tensor;
-use fathom::format::Shape;
+use candle_core::{Device, Tensor};
+use fathom::format::{Cache, Shape};
 use rand::Rng;
 
-/// Weight of the routed pass beside that of the open one: it sees half of the sequences.
+/// Weight of the routed pass beside that of the open one.
 const ROUTED_WEIGHT: f64 = 0.5;
 /// Share of the stage over which the largest share that is saved rises from 0: before, routers know nothing.
 const RAMP: f64 = 0.25;
@@ -27,26 +29,70 @@ const BISECTIONS: usize = 30;
 /// # Errors
 /// Those of candle.
 pub fn joint(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progress: f64, streams: &Streams<'_>) -> Result<Loss> {
-    let routed_tokens = (batch.inputs.len() / shape.context).div_ceil(2) * shape.context;
+    let exits = shallow_exits(shape, stage);
+    let mixed = halted_tokens_change_nothing(shape, &exits);
+    let routed_tokens = if mixed { batch.inputs.len() } else { (batch.inputs.len() / shape.context).div_ceil(2) * shape.context };
     let mut draws = streams(Purpose::Depth);
     let most = stage.save * (progress / RAMP).min(1.0);
     let share = most * draws.random::<f64>();
     with_dropout(stage, streams, |dropout| {
         let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, dropout)?;
-        let open = open(model, shape, stage, batch, &pass)?;
+        let open = open(model, shape, stage, &Exits { shallow: &exits, mixed }, batch, &pass)?;
         let outputs: Vec<Vec<f32>> =
             open.outputs.iter().map(|z| z.narrow(0, 0, routed_tokens)?.to_vec1()).collect::<Result<_, _>>()?;
         let thresholds = thresholds_at(&outputs, share);
-        let (inputs, targets) = (&batch.inputs[..routed_tokens], &batch.targets[..routed_tokens]);
-        // Without dropout: what halts is decided as at run time.
-        let routed = model.forward(inputs, shape.context, &Gates::Hard(&thresholds), None)?;
-        let last = &routed.residuals[shape.blocks];
-        let loss = cross_entropy(&model.classify(last)?, targets)?.mean_all()?;
-        let ran = routed.active.iter().flatten().filter(|active| **active).count();
-        let active = ran as f64 / (routed_tokens * shape.blocks) as f64;
-        let trunk = ((open.loss + (loss * ROUTED_WEIGHT)?)? / (1.0 + ROUTED_WEIGHT))?;
+        let (routed, depths) = if mixed {
+            let depths = depths(&outputs, &thresholds);
+            (mean_at(&open.losses, &depths)?, depths)
+        } else {
+            let (inputs, targets) = (&batch.inputs[..routed_tokens], &batch.targets[..routed_tokens]);
+            // Without dropout: what halts is decided as at run time.
+            let routed = model.forward(inputs, shape.context, &Gates::Hard(&thresholds), None)?;
+            let last = &routed.residuals[shape.blocks];
+            let ran = |token: usize| routed.active.iter().filter(|active| active[token]).count() as u8;
+            (cross_entropy(&model.classify(last)?, targets)?.mean_all()?, (0..routed_tokens).map(ran).collect())
+        };
+        let active = 1.0 - controls::saved(&depths, shape.blocks);
+        let trunk = ((open.loss + (routed * ROUTED_WEIGHT)?)? / (1.0 + ROUTED_WEIGHT))?;
         Ok(Loss { loss: (trunk + open.regression)?, shown: open.shown, active })
     })
+}
+
+/// Where tokens may halt.
+struct Exits<'a> {
+    /// Depths below the last.
+    shallow: &'a [usize],
+    /// Whether the losses there are those of a routed pass.
+    mixed: bool,
+}
+
+/// Depths below the last whose loss is trained.
+fn shallow_exits(shape: &Shape, stage: &Stage) -> Vec<usize> {
+    let all = if stage.exits.is_empty() { (1..shape.blocks).collect() } else { stage.exits.clone() };
+    all.into_iter().filter(|exit| *exit < shape.blocks).collect()
+}
+
+/// Whether tokens that halt at these exits leave later tokens the keys and values that they would have left had they gone on: those of
+/// the last block that has its own are made of the residual after the block before it.
+fn halted_tokens_change_nothing(shape: &Shape, exits: &[usize]) -> bool {
+    matches!(shape.cache, Cache::Share { blocks } if exits.iter().all(|exit| exit + 1 >= usize::from(blocks)))
+}
+
+/// Mean of each token's loss at its depth; `losses` `[blocks]` of `[n]`, by depth from 1; `depths` `[n]`.
+fn mean_at(losses: &[Tensor], depths: &[u8]) -> Result<Tensor> {
+    let mut total: Option<Tensor> = None;
+    for (index, losses) in losses.iter().enumerate() {
+        let here: Vec<f32> = depths.iter().map(|depth| f32::from(u8::from(usize::from(*depth) == index + 1))).collect();
+        if here.iter().all(|here| *here == 0.0) {
+            continue;
+        }
+        let sum = (losses * Tensor::from_vec(here, depths.len(), &Device::Cpu)?)?.sum_all()?;
+        total = Some(match total {
+            Some(total) => (total + sum)?,
+            None => sum,
+        });
+    }
+    Ok((total.context("a batch has tokens")? / depths.len() as f64)?)
 }
 
 /// What the open pass gives.
@@ -57,26 +103,27 @@ struct Open {
     regression: Tensor,
     /// Of full depth, in nats.
     shown: f64,
-    /// Router outputs `[routers]` of `[n]`.
+    /// Router outputs `[routers]` of `[n]`; no token is to halt where no exit is trained, so those are minus infinity.
     outputs: Vec<Tensor>,
+    /// Cross-entropies `[blocks]` of `[n]`, by depth from 1.
+    losses: Vec<Tensor>,
 }
 
-fn open(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, pass: &Pass) -> Result<Open> {
+fn open(model: &Model, shape: &Shape, stage: &Stage, exits: &Exits<'_>, batch: &Batch, pass: &Pass) -> Result<Open> {
     let full_logits = model.classify(&pass.residuals[shape.blocks])?;
     let full = cross_entropy(&full_logits, &batch.targets)?;
     let mut loss = full.mean_all()?;
     let shown = f64::from(loss.to_scalar::<f32>()?);
-    let shallow: Vec<usize> = if stage.exits.is_empty() { (1..shape.blocks).collect() } else { stage.exits.clone() };
-    let shallow: Vec<usize> = shallow.into_iter().filter(|exit| *exit < shape.blocks).collect();
-    let (mut errors, mut outputs) = (Vec::new(), Vec::new());
-    let full = full.detach();
+    let (mut errors, mut outputs, mut all_losses) = (Vec::new(), Vec::new(), Vec::new());
+    let settled = full.detach();
     for block in 1..shape.blocks {
         let residual = &pass.residuals[block];
-        let trained = shallow.contains(&block) && stage.shallow_weight > 0.0;
-        let logits = model.classify(&if trained { residual.clone() } else { residual.detach() })?;
+        let is_exit = exits.shallow.contains(&block);
+        let trained = is_exit && stage.shallow_weight > 0.0;
+        let logits = model.classify(&if trained || (is_exit && exits.mixed) { residual.clone() } else { residual.detach() })?;
         let losses = cross_entropy(&logits, &batch.targets)?;
         if trained {
-            let weight = stage.shallow_weight / shallow.len() as f64;
+            let weight = stage.shallow_weight / exits.shallow.len() as f64;
             let hard = losses.mean_all()?;
             let taught = if stage.self_distillation > 0.0 {
                 let distance = imitation(&logits, &full_logits.detach())?.mean_all()?;
@@ -88,11 +135,13 @@ fn open(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, pass: &Pass)
         }
         let z = model.router(block, &residual.detach())?;
         // A router says how much its token loses by going on: the gain, negated.
-        errors.push((&z + (losses.detach() - &full)?)?.sqr()?.mean_all()?);
-        outputs.push(z.detach());
+        errors.push((&z + (losses.detach() - &settled)?)?.sqr()?.mean_all()?);
+        outputs.push(if is_exit { z.detach() } else { Tensor::full(f32::NEG_INFINITY, z.shape(), z.device())? });
+        all_losses.push(losses);
     }
+    all_losses.push(full);
     let regression = Tensor::stack(&errors, 0).context("a routed model has at least 2 blocks")?.mean_all()?;
-    Ok(Open { loss, regression, shown, outputs })
+    Ok(Open { loss, regression, shown, outputs, losses: all_losses })
 }
 
 /// One threshold per router, `[routers]`, that save `share` of the token-layer operations when a token halts where the gain that its router
@@ -118,15 +167,24 @@ pub fn thresholds_at(outputs: &[Vec<f32>], share: f64) -> Vec<f32> {
 
 /// Share of token-layer operations saved when a token halts at the first router whose output reaches its threshold.
 fn saved(outputs: &[Vec<f32>], thresholds: &[f32], blocks: usize) -> f64 {
+    controls::saved(&depths(outputs, thresholds), blocks)
+}
+
+/// Blocks that each token runs, `[n]`.
+fn depths(outputs: &[Vec<f32>], thresholds: &[f32]) -> Vec<u8> {
     let tokens = outputs.first().map_or(0, Vec::len);
     let depth =
         |token: usize| 1 + outputs.iter().zip(thresholds).take_while(|(z, threshold)| z[token] < **threshold).count() as u8;
-    controls::saved(&(0..tokens).map(depth).collect::<Vec<_>>(), blocks)
+    (0..tokens).map(depth).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::model::Parameters;
+    use crate::recipe::Recipe;
+    use crate::train::initial;
 
     /// `[3][1000]` outputs without order.
     fn outputs() -> Vec<Vec<f32>> {
@@ -143,6 +201,47 @@ mod tests {
             assert!((found - share).abs() < 0.005, "{share}: {found}");
         }
         assert_eq!(saved(&outputs(), &thresholds_at(&outputs(), 0.0), 4), 0.0);
+    }
+
+    #[test]
+    fn with_shared_keys_and_values_the_open_pass_has_the_losses_of_the_routed_one() {
+        let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
+        let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nexits = [1, 2, 3]\nsave = 0.5\n";
+        for (cached, alike) in [(1, true), (2, true), (3, false)] {
+            let recipe = Recipe::parse(&format!("{tiny}cached_blocks = {cached}\n{stage}")).unwrap();
+            let routing = recipe.model.routing();
+            let config = Config {
+                geometry: recipe.model.geometry(8),
+                variants: recipe.model.variants(),
+                routing,
+                alphabet: (0..8).collect(),
+                corpus_sha256: [0; 32],
+                seed: 0,
+                training_tokens: 0,
+                routers_predict_gain: true,
+                split: Default::default(),
+            };
+            let shape = config.shape().unwrap();
+            let mut tensors = initial(&shape, &recipe);
+            // As they are before training, branches are too small for anything to matter.
+            tensors.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 4.0);
+            let model = Model::new(&shape, &Parameters::new(&tensors).unwrap(), shape.blocks).unwrap();
+            let tokens: Vec<u16> = (0..64).map(|i| (i * i / 7 % 8) as u16).collect();
+            let batch = Batch { targets: tokens.iter().map(|token| 7 - token).collect(), inputs: tokens };
+            let exits = shallow_exits(&shape, &recipe.stages[0]);
+            let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None).unwrap();
+            let open = open(&model, &shape, &recipe.stages[0], &Exits { shallow: &exits, mixed: alike }, &batch, &pass).unwrap();
+            let outputs: Vec<Vec<f32>> = open.outputs.iter().map(|z| z.to_vec1().unwrap()).collect();
+            let thresholds = thresholds_at(&outputs, 0.4);
+            let depths = depths(&outputs, &thresholds);
+            assert!((1..=3).all(|depth| depths.contains(&depth)), "{depths:?}");
+            let mixed = mean_at(&open.losses, &depths).unwrap().to_scalar::<f32>().unwrap();
+            let routed = model.forward(&batch.inputs, shape.context, &Gates::Hard(&thresholds), None).unwrap();
+            let losses = cross_entropy(&model.classify(&routed.residuals[3]).unwrap(), &batch.targets).unwrap();
+            let routed = losses.mean_all().unwrap().to_scalar::<f32>().unwrap();
+            assert_eq!(halted_tokens_change_nothing(&shape, &exits), alike);
+            assert_eq!((mixed - routed).abs() < 1e-5, alike, "{cached} cached blocks: {mixed} and {routed}");
+        }
     }
 
     #[test]

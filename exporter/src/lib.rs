@@ -34,6 +34,7 @@ pub mod losses;
 
 pub mod joint;
 
+pub mod muon;
 pub mod optimiser;
 
 pub mod plain_loop;

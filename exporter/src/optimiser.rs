@@ -1,7 +1,8 @@
-//! AdamW with clipping by the global norm.
+//! AdamW, or Muon for the matrices of blocks, with clipping by the global norm.
 
 use crate::checkpoint::{CheckpointError, Role, Tensors};
 use crate::model::Parameters;
+use crate::muon::{MOMENTUM, orthogonal};
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -11,22 +12,33 @@ const BETA2: f64 = 0.95;
 const EPSILON: f64 = 1e-8;
 const CLIP_NORM: f64 = 1.0;
 
-/// First and second moments of one parameter.
+/// First and second moments of one parameter; Muon leaves the second zero.
 type Moments = (Vec<f32>, Vec<f32>);
 
 /// The optimiser's state for one stage.
 #[derive(Debug, Default)]
-pub struct AdamW {
+pub struct Optimiser {
     moments: BTreeMap<String, Moments>,
     /// Updates so far.
     pub updates: usize,
+}
+
+/// How far an update goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Of AdamW.
+    pub rate: f64,
+    /// Of Muon, for the matrices of blocks; none: AdamW, as for everything else.
+    pub matrix_rate: Option<f64>,
+    /// Decay of matrices, times `rate` under both.
+    pub decay: f64,
 }
 
 /// Prefixes of moments in a checkpoint.
 const FIRST: &str = "optimiser.first.";
 const SECOND: &str = "optimiser.second.";
 
-impl AdamW {
+impl Optimiser {
     /// The state as tensors for a checkpoint.
     pub fn save(&self, into: &mut Tensors) {
         for (name, (first, second)) in &self.moments {
@@ -67,7 +79,7 @@ impl AdamW {
         Ok(())
     }
 
-    /// One update of the parameters in `trained`, at `rate`; matrices decay by `decay`. Returns the gradients' norm before clipping.
+    /// One update of the parameters in `trained`. Returns the gradients' norm before clipping.
     ///
     /// # Errors
     /// Those of candle.
@@ -76,8 +88,7 @@ impl AdamW {
         parameters: &Parameters,
         trained: &[(String, Role)],
         gradients: &GradStore,
-        rate: f64,
-        decay: f64,
+        rates: Rates,
     ) -> candle_core::Result<f64> {
         let mut found = Vec::new();
         let mut squares = 0.0;
@@ -93,14 +104,21 @@ impl AdamW {
         self.updates += 1;
         let correction1 = 1.0 - BETA1.powi(self.updates as i32);
         let correction2 = 1.0 - BETA2.powi(self.updates as i32);
+        let Rates { rate, matrix_rate, decay } = rates;
         let rate1 = (rate / correction1) as f32;
         let scale2 = (1.0 / correction2) as f32;
         let (b1, b2) = (BETA1 as f32, BETA2 as f32);
         for (name, role, var, gradient) in found {
-            let keep = if matches!(role, Role::Matrix | Role::Residual) { 1.0 - rate * decay } else { 1.0 } as f32;
+            let in_block = matches!(role, Role::Matrix | Role::Pair | Role::Residual);
+            let keep = if in_block || role == Role::Router { 1.0 - rate * decay } else { 1.0 } as f32;
             let zeros = || (vec![0.0; gradient.len()], vec![0.0; gradient.len()]);
             let (first, second) = self.moments.entry(name.clone()).or_insert_with(zeros);
             let mut values = var.flatten_all()?.to_vec1::<f32>()?;
+            if let (Some(rate), true) = (matrix_rate, in_block) {
+                muon(&mut values, var.dims2()?, role, &gradient, clip, first, (keep, rate as f32));
+                var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+                continue;
+            }
             for (((value, g), m), v) in values.iter_mut().zip(&gradient).zip(first).zip(second) {
                 let g = g * clip;
                 *m = b1 * *m + (1.0 - b1) * g;
@@ -110,6 +128,26 @@ impl AdamW {
             var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
         }
         Ok(norm)
+    }
+}
+
+/// One update of a matrix `[rows, columns]`, of a pair each by itself; `keep` of the values stays, and they move by the rate times an
+/// orthogonal matrix, nearest to the gradient and its momentum (Nesterov's, as the source has it).
+fn muon(
+    values: &mut [f32],
+    (rows, columns): (usize, usize),
+    role: Role,
+    gradient: &[f32],
+    clip: f32,
+    momentum: &mut [f32],
+    (keep, rate): (f32, f32),
+) {
+    momentum.iter_mut().zip(gradient).for_each(|(m, g)| *m = MOMENTUM * *m + clip * g);
+    let ahead: Vec<f32> = momentum.iter().zip(gradient).map(|(m, g)| MOMENTUM * m + clip * g).collect();
+    let rows = if role == Role::Pair { rows / 2 } else { rows };
+    for (values, ahead) in values.chunks_exact_mut(rows * columns).zip(ahead.chunks_exact(rows * columns)) {
+        let direction = orthogonal(ahead, rows, columns);
+        values.iter_mut().zip(direction).for_each(|(value, step)| *value = *value * keep - rate * step);
     }
 }
 
@@ -139,8 +177,31 @@ mod tests {
         let parameters = Parameters::new(&tensors).unwrap();
         let loss = (parameters.0["a"].as_tensor() * 0.01).unwrap().sum_all().unwrap();
         let gradients = loss.backward().unwrap();
-        AdamW::default().update(&parameters, &[("a".into(), Role::Gain)], &gradients, 0.1, 0.5).unwrap();
+        let rates = Rates { rate: 0.1, matrix_rate: None, decay: 0.5 };
+        Optimiser::default().update(&parameters, &[("a".into(), Role::Gain)], &gradients, rates).unwrap();
         let values = parameters.tensors().unwrap()["a"].1.clone();
         assert!((values[0] - 0.9).abs() < 1e-4 && (values[1] + 1.1).abs() < 1e-4, "{values:?}");
+    }
+
+    #[test]
+    fn muon_moves_the_two_matrices_of_a_pair_apart_and_leaves_routers_to_adamw() {
+        // Gradients: a large diagonal one above a small one; Muon steps alike for both.
+        let gradient = [5.0f32, 0.0, 0.0, 5.0, 0.01, 0.0, 0.0, 0.01];
+        let tensors = Tensors::from(["pair", "router"].map(|name| (name.to_owned(), (vec![4, 2], vec![1.0; 8]))));
+        let parameters = Parameters::new(&tensors).unwrap();
+        let weights = Tensor::from_slice(&gradient, (4, 2), &Device::Cpu).unwrap();
+        let loss = |name: &str| (parameters.0[name].as_tensor() * &weights).unwrap().sum_all().unwrap();
+        let gradients = (loss("pair") + loss("router")).unwrap().backward().unwrap();
+        let rates = Rates { rate: 0.1, matrix_rate: Some(0.02), decay: 0.5 };
+        let trained = [("pair".to_owned(), Role::Pair), ("router".to_owned(), Role::Router)];
+        let mut optimiser = Optimiser::default();
+        optimiser.update(&parameters, &trained, &gradients, rates).unwrap();
+        let after = parameters.tensors().unwrap();
+        let pair = &after["pair"].1;
+        let steps: Vec<f32> = pair.iter().map(|x| (0.95 - x) / 0.02).collect();
+        assert!([0, 3, 4, 7].iter().all(|i| (0.6..1.3).contains(&steps[*i])), "{steps:?}");
+        assert!([1, 2, 5, 6].iter().all(|i| steps[*i].abs() < 1e-3), "{steps:?}");
+        // AdamW: decay, then the rate where there is a gradient.
+        assert!((after["router"].1[0] - 0.85).abs() < 1e-4 && (after["router"].1[1] - 0.95).abs() < 1e-4, "{after:?}");
     }
 }

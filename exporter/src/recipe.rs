@@ -143,6 +143,9 @@ pub struct Stage {
     pub batch: usize,
     /// Peak rate; falls by a cosine to a tenth.
     pub learning_rate: f64,
+    /// Peak rate of Muon for the matrices of blocks, which falls as the other; none: they are updated by AdamW like the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix_learning_rate: Option<f64>,
     /// Steps of linear warm-up.
     #[serde(default)]
     pub warmup: usize,
@@ -219,6 +222,14 @@ impl Recipe {
             }
             if !(stage.learning_rate > 0.0 && stage.learning_rate.is_finite()) {
                 return fail(format!("learning_rate is {}, but must be positive", stage.learning_rate));
+            }
+            if let Some(rate) = stage.matrix_learning_rate {
+                if !(rate > 0.0 && rate.is_finite()) {
+                    return fail(format!("matrix_learning_rate is {rate}, but must be positive"));
+                }
+                if stage.kind == Kind::Routers {
+                    return fail("matrix_learning_rate is that of blocks, which a routers stage leaves as they are".into());
+                }
             }
             if [stage.weight_decay, stage.lambda].iter().any(|value| !(*value >= 0.0 && value.is_finite())) {
                 return fail("weight_decay and lambda must not be negative".into());
@@ -371,6 +382,12 @@ mod tests {
             ("exits = [2, 3]", "exits = [2, 4]", "stage 1: exit 4 is not a depth"),
             ("learning_rate = 3e-3", "learning_rate = -1.0", "stage 0: learning_rate is -1"),
             ("learning_rate = 3e-3", "learning_rate = nan", "stage 0: learning_rate is NaN"),
+            ("warmup = 4", "matrix_learning_rate = 0.0", "stage 0: matrix_learning_rate is 0, but must be positive"),
+            (
+                "kind = \"routers\"",
+                "kind = \"routers\"\nmatrix_learning_rate = 0.02",
+                "stage 2: matrix_learning_rate is that of blocks",
+            ),
             ("weight_decay = 0.1", "weight_decay = -0.1", "stage 0: weight_decay and lambda"),
             ("dropout = 0.1", "dropout = 1.0", "stage 0: dropout and random_depth"),
             ("kind = \"trunk\"", "kind = \"quantise\"", "stage 0: a quantise stage has bits = 4"),

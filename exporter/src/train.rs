@@ -10,7 +10,7 @@ use crate::joint::joint;
 use crate::losses::{self, Batch, Loss};
 use crate::metrics::{Metrics, Point};
 use crate::model::{Model, Parameters};
-use crate::optimiser::{AdamW, learning_rate};
+use crate::optimiser::{Optimiser, Rates, learning_rate};
 use crate::quantise::INT4;
 use crate::random::{Purpose, normal, stream};
 use crate::recipe::{Kind, Recipe, Stage};
@@ -85,7 +85,7 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         }
         // Training may have been interrupted between the two files of its last checkpoint.
         checkpoint::save_config(options.folder, &Config { training_tokens: progress.tokens, ..config.clone() })?;
-        let optimiser = AdamW::load(&mut tensors, progress.step);
+        let optimiser = Optimiser::load(&mut tensors, progress.step);
         checkpoint::check(&tensors, &shape)?;
         optimiser.check(&tensors)?;
         let teacher = taught(&mut tensors);
@@ -106,7 +106,7 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
             recipe,
             corpus,
             parameters,
-            optimiser: AdamW::default(),
+            optimiser: Optimiser::default(),
             progress: Progress { recipe: fingerprint, tokens, ..Progress::default() },
             teacher: None,
         }
@@ -167,7 +167,7 @@ pub fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
         let fan_in = 0.7 / (columns as f32).sqrt();
         match role {
             Role::Embedding => 0.02 * normal(&mut random),
-            Role::Matrix => fan_in * normal(&mut random),
+            Role::Matrix | Role::Pair | Role::Router => fan_in * normal(&mut random),
             Role::Residual => {
                 let added = is_in_blocks(name, grown_from..shape.blocks);
                 fan_in / depth * if added { GROWN_SCALE } else { 1.0 } * normal(&mut random)
@@ -198,7 +198,7 @@ struct Run<'a> {
     recipe: &'a Recipe,
     corpus: &'a Corpus,
     parameters: Parameters,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     progress: Progress,
     /// The model that the stage imitates.
     teacher: Option<Parameters>,
@@ -255,7 +255,7 @@ impl Run<'_> {
                 self.finish_quantising()?;
             }
             self.progress = Progress { stage: self.progress.stage + 1, step: 0, ..self.progress };
-            self.optimiser = AdamW::default();
+            self.optimiser = Optimiser::default();
             self.save(options)?;
         }
         metrics.finish();
@@ -319,7 +319,12 @@ impl Run<'_> {
             Kind::Soft => losses::soft(model, &self.shape, stage, &batch, &streams)?,
         };
         let rate = learning_rate(self.progress.step, steps, stage.warmup, stage.learning_rate);
-        let norm = self.optimiser.update(&self.parameters, trained, &loss.backward()?, rate, stage.weight_decay)?;
+        let rates = Rates {
+            rate,
+            matrix_rate: stage.matrix_learning_rate.map(|peak| rate / stage.learning_rate * peak),
+            decay: stage.weight_decay,
+        };
+        let norm = self.optimiser.update(&self.parameters, trained, &loss.backward()?, rates)?;
         // Such a gradient has spoiled the weights: they must not be saved.
         let loss = if norm.is_finite() { shown } else { norm };
         Ok(Step { loss, active })

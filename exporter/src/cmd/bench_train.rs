@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::losses::Batch;
 use crate::model::{Gates, Model, Parameters};
 use crate::ops::cross_entropy::cross_entropy;
-use crate::optimiser::AdamW;
+use crate::optimiser::{Optimiser, Rates};
 use crate::plain_loop;
 use crate::random::{Purpose, stream};
 use crate::recipe::Recipe;
@@ -146,18 +146,19 @@ fn compare(recipe: &Recipe, steps: usize) -> Result<Figures> {
 struct Trained {
     parameters: Parameters,
     roles: Vec<(String, Role)>,
-    optimiser: AdamW,
+    optimiser: Optimiser,
 }
 
 impl Trained {
     fn new(shape: &Shape, recipe: &Recipe) -> Result<Self> {
         let roles = parameters(shape).into_iter().map(|(name, _, role)| (name, role)).collect();
-        Ok(Self { parameters: Parameters::new(&initial(shape, recipe))?, roles, optimiser: AdamW::default() })
+        Ok(Self { parameters: Parameters::new(&initial(shape, recipe))?, roles, optimiser: Optimiser::default() })
     }
 
     /// Backward and update.
     fn step(&mut self, loss: &Tensor) -> Result<()> {
-        self.optimiser.update(&self.parameters, &self.roles, &loss.backward()?, 1e-3, 0.1)?;
+        let rates = Rates { rate: 1e-3, matrix_rate: None, decay: 0.1 };
+        self.optimiser.update(&self.parameters, &self.roles, &loss.backward()?, rates)?;
         Ok(())
     }
 }

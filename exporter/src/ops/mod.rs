@@ -7,7 +7,7 @@ pub mod cross_entropy;
 pub mod fake_quantise;
 pub mod imitation;
 pub mod linear;
-mod matmul;
+pub(crate) mod matmul;
 pub mod norm;
 mod simd;
 

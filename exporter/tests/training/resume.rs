@@ -22,6 +22,14 @@ fn joint() -> Recipe {
     Recipe::parse(&format!("{model}{stage}shallow_weight = 0.5\nself_distillation = 0.3\n")).unwrap()
 }
 
+/// The same with shared keys and values, its matrices moved by Muon.
+fn joint_by_muon() -> Recipe {
+    let mut recipe = joint();
+    recipe.model.cached_blocks = Some(2);
+    recipe.stages[0].matrix_learning_rate = Some(0.02);
+    recipe
+}
+
 /// Lines of the metrics file without the speed, which no two runs share.
 fn metrics(folder: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
@@ -42,9 +50,12 @@ fn same_files(a: &Path, b: &Path) {
 #[test]
 fn resuming_anywhere_equals_an_uninterrupted_run() {
     // 32 trunk steps, 32 grown steps, 16 router steps: stops inside each stage and at both borders.
-    for (recipe, stops) in
-        [(Recipe::parse(TINY).unwrap(), vec![5, 31, 32, 33, 50, 64, 70]), (soft(), vec![9]), (joint(), vec![3, 20])]
-    {
+    for (recipe, stops) in [
+        (Recipe::parse(TINY).unwrap(), vec![5, 31, 32, 33, 50, 64, 70]),
+        (soft(), vec![9]),
+        (joint(), vec![3, 20]),
+        (joint_by_muon(), vec![5]),
+    ] {
         let root = tempfile::tempdir().unwrap();
         let corpus = corpus(root.path());
         let whole = root.path().join("whole");
