@@ -1,5 +1,5 @@
 //! Muon (Jordan et al. 2024): matrices move by an orthogonal matrix, the nearest to their momentum, so that every direction of a matrix
-//! learns at the same rate. At equal tokens three blocks trained so are as good as six trained by AdamW (RESULTS.md).
+//! learns at the same rate. At equal tokens four blocks trained so are better than six trained by AdamW (RESULTS.md).
 
 use crate::ops::matmul::{Extent, Matrix, Triangle, product};
 
