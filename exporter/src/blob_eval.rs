@@ -77,9 +77,9 @@ impl Evaluation {
         let mut cached = vec![0u64; shape.blocks];
         for (position, mask) in masks.enumerate() {
             self.depths[mask.count_ones() as usize] += 1;
-            // Router `r` stands before block `r + 1`.
-            for (router, asked) in self.asked.iter_mut().enumerate() {
-                *asked += usize::from(shape.policy == Policy::Skip || mask >> router & 1 == 1);
+            // Whom the router before it halted has fewer blocks than whom it halts.
+            for (least, asked) in (shape.shallowest()..).zip(&mut self.asked) {
+                *asked += usize::from(shape.policy == Policy::Skip || mask.count_ones() as usize >= least);
             }
             for block in 0..shape.blocks {
                 let active = mask >> block & 1 == 1;
@@ -124,18 +124,20 @@ pub fn evaluate(blob: &Blob<'_>, tokens: &[u16], point: usize, progress: &(dyn F
     on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Point(point), progress))
 }
 
-/// Like [`evaluate`], but input `i` runs the first `depths[i]` blocks, whatever the routers say; `depths` `[tokens - 1]`, each in
-/// `1..=blocks`. A dense model can be evaluated so too.
+/// Like [`evaluate`], but input `i` runs `depths[i]` blocks, whatever the routers say; `depths` `[tokens - 1]`, each in `1..=blocks`, of a
+/// model with exit blocks one that its routers could choose. A dense model can be evaluated so too.
 ///
 /// # Errors
 /// Those of [`evaluate`]; depths that the model does not have.
 pub fn evaluate_at_depths(blob: &Blob<'_>, tokens: &[u16], depths: &[u8], progress: &(dyn Fn(u64) + Sync)) -> Result<Evaluation> {
     let (blocks, inputs) = (blob.shape().blocks, tokens.len().saturating_sub(1));
     ensure!(depths.len() == inputs, "{} depths for {inputs} tokens", depths.len());
-    if let Some(depth) = depths.iter().find(|depth| !(1..=blocks).contains(&usize::from(**depth))) {
-        bail!("a depth is {depth}, the model has 1 to {blocks}");
+    let least = if blob.shape().policy == Policy::Exit { blob.shape().shallowest() } else { 1 };
+    if let Some(depth) = depths.iter().find(|depth| !(least..=blocks).contains(&usize::from(**depth))) {
+        bail!("a depth is {depth}, the model has {least} to {blocks}");
     }
-    on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Depths(depths), progress))
+    let before: Vec<u8> = depths.iter().map(|depth| blob.shape().before_exit(usize::from(*depth)) as u8).collect();
+    on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Depths(&before), progress))
 }
 
 /// One token of a text.
@@ -169,7 +171,7 @@ pub fn score(blob: &Blob<'_>, tokens: &[u16], point: usize) -> Result<Vec<Scored
 enum Decisions<'a> {
     /// The routers, against the thresholds of an operating point.
     Point(usize),
-    /// The caller, `[inputs]`.
+    /// The caller, `[inputs]`; exit blocks are not counted.
     Depths(&'a [u8]),
 }
 

@@ -35,7 +35,7 @@ pub fn round_on_text(
     wanted: &dyn Fn(usize, &str) -> bool,
     progress: &dyn Fn(),
 ) -> Result<()> {
-    for (block, (matrices, pick)) in (0..shape.blocks).flat_map(|block| GROUPS.map(|group| (block, group))) {
+    for (block, (matrices, pick)) in (0..shape.stored_blocks()).flat_map(|block| GROUPS.map(|group| (block, group))) {
         let matrices: Vec<&str> = matrices.iter().copied().filter(|matrix| wanted(block, matrix)).collect();
         if !matrices.is_empty() {
             let hessian = inputs(tensors, shape, text, block, pick)?;
@@ -52,18 +52,24 @@ pub fn round_on_text(
 
 /// How often [`round_on_text`] calls its `progress`.
 pub fn groups(shape: &Shape) -> usize {
-    shape.blocks * GROUPS.len()
+    shape.stored_blocks() * GROUPS.len()
 }
 
 /// What the text gives to some matrices of block `block`.
 fn inputs(tensors: &Tensors, shape: &Shape, text: &[u16], block: usize, pick: Pick) -> Result<Hessian> {
-    let model = Model::new(shape, &Parameters::new(tensors)?, block + 1)?;
+    let model = Model::new(shape, &Parameters::new(tensors)?, shape.blocks.min(block + 1))?;
     let mut hessian: Option<Hessian> = None;
     let windows = windows(text.len() + 1, shape.context);
     for batch in windows.chunk_by(|a, b| a.len() == b.len()).flat_map(|same| same.chunks(BATCH)) {
         let tokens: Vec<u16> = batch.iter().flat_map(|window| &text[window.clone()]).copied().collect();
         let mut pass = model.forward(&tokens, batch[0].len(), &Gates::Open, None)?;
-        let Some(inputs) = pass.inputs.pop() else { continue };
+        let inputs = match block.checked_sub(shape.blocks) {
+            Some(router) => model.exit(router, &pass, None)?.1,
+            None => match pass.inputs.pop() {
+                Some(inputs) => inputs,
+                None => continue,
+            },
+        };
         let inputs = pick(inputs);
         let columns = inputs.dims2()?.1;
         hessian.get_or_insert_with(|| Hessian::new(columns)).add(&inputs.flatten_all()?.to_vec1::<f32>()?);

@@ -111,7 +111,7 @@ pub mod name {
     /// Part of a block: the MLP's second matrix.
     pub const DOWN: &str = "down";
 
-    /// A part of block `index`.
+    /// A part of stored block `index`; exit blocks follow those that tokens pass in order.
     pub fn block(index: usize, part: &str) -> String {
         format!("blocks.{index}.{part}")
     }
@@ -151,9 +151,9 @@ pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
             all.push((name::bias(layer), vec![width], Role::Bias));
         }
     };
-    for block in 0..shape.blocks {
+    for block in 0..shape.stored_blocks() {
         let part = |part: &str| name::block(block, part);
-        if block > 0 && shape.routers() > 0 {
+        if shape.holds_router(block) {
             let (hidden, output) = (part(name::ROUTER_HIDDEN), part(name::ROUTER_OUTPUT));
             all.push((name::weight(&hidden), vec![router_width, width], Role::Router));
             all.push((name::bias(&hidden), vec![router_width], Role::Bias));
@@ -218,7 +218,7 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
     let block = |block: usize| {
         let part = |part: &str| name::block(block, part);
         BlockTensors {
-            router: (block > 0 && shape.routers() > 0).then(|| RouterTensors {
+            router: shape.holds_router(block).then(|| RouterTensors {
                 hidden: linear(&part(name::ROUTER_HIDDEN)),
                 output: present(name::weight(&part(name::ROUTER_OUTPUT))),
                 output_bias: present(name::bias(&part(name::ROUTER_OUTPUT)))[0],
@@ -239,7 +239,7 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
     Ok(ModelTensors {
         embedding: linear(name::EMBEDDING),
         position: values(&name::weight(name::POSITION)),
-        blocks: (0..shape.blocks).map(block).collect(),
+        blocks: (0..shape.stored_blocks()).map(block).collect(),
         final_norm: norm(name::FINAL_NORM),
         head: (!shape.variants.tied_head).then(|| linear(name::HEAD)),
     })

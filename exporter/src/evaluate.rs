@@ -42,7 +42,7 @@ pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>
 pub struct OpenPass {
     /// Router outputs, `[routers][tokens]`.
     pub outputs: Vec<Vec<f32>>,
-    /// Cross-entropy in nats if the token stopped after each block, `[blocks][tokens]`.
+    /// Cross-entropy in nats if the token stopped where each router can stop it, then at full depth: `[routers + 1][tokens]`.
     pub losses: Vec<Vec<f32>>,
 }
 
@@ -52,15 +52,16 @@ pub struct OpenPass {
 /// Those of candle.
 pub fn open_pass(model: &Model, tokens: &[u16], context: usize) -> Result<OpenPass> {
     let shape = model.shape();
-    let mut open = OpenPass { outputs: vec![Vec::new(); shape.routers()], losses: vec![Vec::new(); shape.blocks] };
+    let mut open = OpenPass { outputs: vec![Vec::new(); shape.routers()], losses: vec![Vec::new(); shape.routers() + 1] };
     for window in windows(tokens.len(), context) {
         let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Open, None)?;
-        for (router, outputs) in open.outputs.iter_mut().enumerate() {
-            outputs.extend(model.router(router + 1, &pass.residuals[router + 1])?.to_vec1::<f32>()?);
+        for (block, outputs) in shape.routed_blocks().zip(&mut open.outputs) {
+            outputs.extend(model.router(block, &pass.residuals[block])?.to_vec1::<f32>()?);
         }
         let targets = &tokens[window.start + 1..=window.end];
-        for (exit, losses) in open.losses.iter_mut().enumerate() {
-            losses.extend(cross_entropy(&model.classify(&pass.residuals[exit + 1])?, targets)?.to_vec1::<f32>()?);
+        for (depth, losses) in (shape.shallowest()..).zip(&mut open.losses) {
+            let residual = model.at_depth(depth, &pass, None)?;
+            losses.extend(cross_entropy(&model.classify(&residual)?, targets)?.to_vec1::<f32>()?);
         }
     }
     Ok(open)

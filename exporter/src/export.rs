@@ -86,7 +86,7 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
         }
         Position::Rotary => writer.floats(layout.position, &rotary_table(shape.context, shape.head_dim))?,
     }
-    for index in 0..shape.blocks {
+    for index in 0..shape.stored_blocks() {
         let at = layout.block(index);
         let block = model.blocks.get(index).ok_or(ExportError::Missing { tensor: "tensors", block: index })?;
         if let Some(at) = at.router {

@@ -7,14 +7,14 @@
 
 use crate::controls;
 use crate::losses::{Batch, Loss, Streams, with_dropout};
-use crate::model::{Gates, Model, Pass};
+use crate::model::{Dropout, Gates, Model, Pass};
 use crate::ops::cross_entropy::cross_entropy;
 use crate::ops::imitation::imitation;
 use crate::random::Purpose;
 use crate::recipe::Stage;
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use fathom::format::{Cache, Shape};
+use fathom::format::{Cache, Policy, Shape};
 use rand::Rng;
 
 /// Weight of the routed pass beside that of the open one.
@@ -35,15 +35,15 @@ pub fn joint(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progres
     let mut draws = streams(Purpose::Depth);
     let most = stage.save * (progress / RAMP).min(1.0);
     let share = most * draws.random::<f64>();
-    with_dropout(stage, streams, |dropout| {
-        let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, dropout)?;
-        let open = open(model, shape, stage, &Exits { shallow: &exits, mixed }, batch, &pass)?;
+    with_dropout(stage, streams, |mut dropout| {
+        let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, dropout.as_deref_mut())?;
+        let open = open(model, shape, stage, &Exits { shallow: &exits, mixed }, batch, &pass, dropout)?;
         let outputs: Vec<Vec<f32>> =
             open.outputs.iter().map(|z| z.narrow(0, 0, routed_tokens)?.to_vec1()).collect::<Result<_, _>>()?;
-        let thresholds = thresholds_at(&outputs, share);
+        let thresholds = thresholds_at(&outputs, shape.blocks, share);
         let (routed, depths) = if mixed {
-            let depths = depths(&outputs, &thresholds);
-            (mean_at(&open.losses, &depths)?, depths)
+            let depths = depths(&outputs, shape.blocks, &thresholds);
+            (mean_at(&open.losses, shape.shallowest(), &depths)?, depths)
         } else {
             let (inputs, targets) = (&batch.inputs[..routed_tokens], &batch.targets[..routed_tokens]);
             // Without dropout: what halts is decided as at run time.
@@ -68,21 +68,22 @@ struct Exits<'a> {
 
 /// Depths below the last whose loss is trained.
 fn shallow_exits(shape: &Shape, stage: &Stage) -> Vec<usize> {
-    let all = if stage.exits.is_empty() { (1..shape.blocks).collect() } else { stage.exits.clone() };
+    let all = if stage.exits.is_empty() { (shape.shallowest()..shape.blocks).collect() } else { stage.exits.clone() };
     all.into_iter().filter(|exit| *exit < shape.blocks).collect()
 }
 
 /// Whether tokens that halt at these exits leave later tokens the keys and values that they would have left had they gone on: those of
-/// the last block that has its own are made of the residual after the block before it.
+/// the last block that has its own are made of the residual after the block before it. Exit blocks are never before it.
 fn halted_tokens_change_nothing(shape: &Shape, exits: &[usize]) -> bool {
-    matches!(shape.cache, Cache::Share { blocks } if exits.iter().all(|exit| exit + 1 >= usize::from(blocks)))
+    let least = if shape.policy == Policy::Exit { 0 } else { shape.cached_blocks() };
+    matches!(shape.cache, Cache::Share { .. }) && exits.iter().all(|exit| exit + 1 >= least)
 }
 
-/// Mean of each token's loss at its depth; `losses` `[blocks]` of `[n]`, by depth from 1; `depths` `[n]`.
-fn mean_at(losses: &[Tensor], depths: &[u8]) -> Result<Tensor> {
+/// Mean of each token's loss at its depth; `losses` of `[n]`, by depth from `shallowest`; `depths` `[n]`.
+fn mean_at(losses: &[Tensor], shallowest: usize, depths: &[u8]) -> Result<Tensor> {
     let mut total: Option<Tensor> = None;
-    for (index, losses) in losses.iter().enumerate() {
-        let here: Vec<f32> = depths.iter().map(|depth| f32::from(u8::from(usize::from(*depth) == index + 1))).collect();
+    for (losses, here) in losses.iter().zip(shallowest..) {
+        let here: Vec<f32> = depths.iter().map(|depth| f32::from(u8::from(usize::from(*depth) == here))).collect();
         if here.iter().all(|here| *here == 0.0) {
             continue;
         }
@@ -105,22 +106,30 @@ struct Open {
     shown: f64,
     /// Router outputs `[routers]` of `[n]`; no token is to halt where no exit is trained, so those are minus infinity.
     outputs: Vec<Tensor>,
-    /// Cross-entropies `[blocks]` of `[n]`, by depth from 1.
+    /// Cross-entropies `[routers + 1]` of `[n]`, by depth.
     losses: Vec<Tensor>,
 }
 
-fn open(model: &Model, shape: &Shape, stage: &Stage, exits: &Exits<'_>, batch: &Batch, pass: &Pass) -> Result<Open> {
+fn open(
+    model: &Model,
+    shape: &Shape,
+    stage: &Stage,
+    exits: &Exits<'_>,
+    batch: &Batch,
+    pass: &Pass,
+    mut dropout: Option<&mut Dropout<'_>>,
+) -> Result<Open> {
     let full_logits = model.classify(&pass.residuals[shape.blocks])?;
     let full = cross_entropy(&full_logits, &batch.targets)?;
     let mut loss = full.mean_all()?;
     let shown = f64::from(loss.to_scalar::<f32>()?);
     let (mut errors, mut outputs, mut all_losses) = (Vec::new(), Vec::new(), Vec::new());
     let settled = full.detach();
-    for block in 1..shape.blocks {
-        let residual = &pass.residuals[block];
-        let is_exit = exits.shallow.contains(&block);
+    for (block, depth) in shape.routed_blocks().zip(shape.shallowest()..) {
+        let residual = model.at_depth(depth, pass, dropout.as_deref_mut())?;
+        let is_exit = exits.shallow.contains(&depth);
         let trained = is_exit && stage.shallow_weight > 0.0;
-        let logits = model.classify(&if trained || (is_exit && exits.mixed) { residual.clone() } else { residual.detach() })?;
+        let logits = model.classify(&if trained || (is_exit && exits.mixed) { residual } else { residual.detach() })?;
         let losses = cross_entropy(&logits, &batch.targets)?;
         if trained {
             let weight = stage.shallow_weight / exits.shallow.len() as f64;
@@ -133,7 +142,7 @@ fn open(model: &Model, shape: &Shape, stage: &Stage, exits: &Exits<'_>, batch: &
             };
             loss = (loss + (taught * weight)?)?;
         }
-        let z = model.router(block, &residual.detach())?;
+        let z = model.router(block, &pass.residuals[block].detach())?;
         // A router says how much its token loses by going on: the gain, negated.
         errors.push((&z + (losses.detach() - &settled)?)?.sqr()?.mean_all()?);
         outputs.push(if is_exit { z.detach() } else { Tensor::full(f32::NEG_INFINITY, z.shape(), z.device())? });
@@ -145,9 +154,8 @@ fn open(model: &Model, shape: &Shape, stage: &Stage, exits: &Exits<'_>, batch: &
 }
 
 /// One threshold per router, `[routers]`, that save `share` of the token-layer operations when a token halts where the gain that its router
-/// promises is below the price of the blocks to come, the same price for each. `outputs` `[routers][n]`, those at full depth.
-pub fn thresholds_at(outputs: &[Vec<f32>], share: f64) -> Vec<f32> {
-    let blocks = outputs.len() + 1;
+/// promises is below the price of the blocks to come, the same price for each. `outputs` `[routers][n]`, those at full depth, which is `blocks`.
+pub fn thresholds_at(outputs: &[Vec<f32>], blocks: usize, share: f64) -> Vec<f32> {
     if share <= 0.0 {
         return vec![f32::MAX; outputs.len()];
     }
@@ -167,15 +175,14 @@ pub fn thresholds_at(outputs: &[Vec<f32>], share: f64) -> Vec<f32> {
 
 /// Share of token-layer operations saved when a token halts at the first router whose output reaches its threshold.
 fn saved(outputs: &[Vec<f32>], thresholds: &[f32], blocks: usize) -> f64 {
-    controls::saved(&depths(outputs, thresholds), blocks)
+    controls::saved(&depths(outputs, blocks, thresholds), blocks)
 }
 
 /// Blocks that each token runs, `[n]`.
-fn depths(outputs: &[Vec<f32>], thresholds: &[f32]) -> Vec<u8> {
-    let tokens = outputs.first().map_or(0, Vec::len);
-    let depth =
-        |token: usize| 1 + outputs.iter().zip(thresholds).take_while(|(z, threshold)| z[token] < **threshold).count() as u8;
-    (0..tokens).map(depth).collect()
+fn depths(outputs: &[Vec<f32>], blocks: usize, thresholds: &[f32]) -> Vec<u8> {
+    let (tokens, shallowest) = (outputs.first().map_or(0, Vec::len), blocks - outputs.len());
+    let passed = |token: usize| outputs.iter().zip(thresholds).take_while(|(z, threshold)| z[token] < **threshold).count();
+    (0..tokens).map(|token| (shallowest + passed(token)) as u8).collect()
 }
 
 #[cfg(test)]
@@ -196,57 +203,69 @@ mod tests {
     #[test]
     fn thresholds_save_the_share_that_was_asked_for() {
         for share in [0.1, 0.3, 0.5, 0.7] {
-            let thresholds = thresholds_at(&outputs(), share);
+            let thresholds = thresholds_at(&outputs(), 4, share);
             let found = saved(&outputs(), &thresholds, 4);
             assert!((found - share).abs() < 0.005, "{share}: {found}");
         }
-        assert_eq!(saved(&outputs(), &thresholds_at(&outputs(), 0.0), 4), 0.0);
+        assert_eq!(saved(&outputs(), &thresholds_at(&outputs(), 4, 0.0), 4), 0.0);
+    }
+
+    /// The loss that a joint stage takes for the routed one, the loss of a pass under hard routing, and whether they are to be alike, of
+    /// the tiny recipe with another policy and cache.
+    fn mixed_and_routed(policy: &str, cached: u16, exits: &str) -> (f32, f32, bool) {
+        let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
+        let model = tiny.replace("\"halt\"", &format!("{policy:?}"));
+        let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nsave = 0.25\n";
+        let recipe = Recipe::parse(&format!("{model}cached_blocks = {cached}\n{stage}{exits}")).unwrap();
+        let config = Config {
+            geometry: recipe.model.geometry(8),
+            variants: recipe.model.variants(),
+            routing: recipe.model.routing(),
+            alphabet: (0..8).collect(),
+            corpus_sha256: [0; 32],
+            seed: 0,
+            training_tokens: 0,
+            routers_predict_gain: true,
+            split: Default::default(),
+        };
+        let shape = config.shape().unwrap();
+        let mut tensors = initial(&shape, &recipe);
+        // As they are before training, branches are too small for anything to matter.
+        tensors.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 4.0);
+        let model = Model::new(&shape, &Parameters::new(&tensors).unwrap(), shape.blocks).unwrap();
+        let tokens: Vec<u16> = (0..64).map(|i| (i * i / 7 % 8) as u16).collect();
+        let batch = Batch { targets: tokens.iter().map(|token| 7 - token).collect(), inputs: tokens };
+        let exits = shallow_exits(&shape, &recipe.stages[0]);
+        let alike = halted_tokens_change_nothing(&shape, &exits);
+        let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None).unwrap();
+        let exits = Exits { shallow: &exits, mixed: true };
+        let open = open(&model, &shape, &recipe.stages[0], &exits, &batch, &pass, None).unwrap();
+        let outputs: Vec<Vec<f32>> = open.outputs.iter().map(|z| z.to_vec1().unwrap()).collect();
+        let thresholds = thresholds_at(&outputs, 3, if shape.routers() > 1 { 0.4 } else { 0.15 });
+        let depths = depths(&outputs, 3, &thresholds);
+        assert!((shape.shallowest() as u8..=3).all(|depth| depths.contains(&depth)), "{depths:?}");
+        let mixed = mean_at(&open.losses, shape.shallowest(), &depths).unwrap().to_scalar::<f32>().unwrap();
+        let routed = model.forward(&batch.inputs, shape.context, &Gates::Hard(&thresholds), None).unwrap();
+        let ran = |token: usize| routed.active.iter().filter(|active| active[token]).count();
+        assert!((0..64).all(|token| ran(token) == usize::from(depths[token])) || !alike);
+        let losses = cross_entropy(&model.classify(&routed.residuals[3]).unwrap(), &batch.targets).unwrap();
+        (mixed, losses.mean_all().unwrap().to_scalar().unwrap(), alike)
     }
 
     #[test]
     fn with_shared_keys_and_values_the_open_pass_has_the_losses_of_the_routed_one() {
-        let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
-        let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nexits = [1, 2, 3]\nsave = 0.5\n";
-        for (cached, alike) in [(1, true), (2, true), (3, false)] {
-            let recipe = Recipe::parse(&format!("{tiny}cached_blocks = {cached}\n{stage}")).unwrap();
-            let routing = recipe.model.routing();
-            let config = Config {
-                geometry: recipe.model.geometry(8),
-                variants: recipe.model.variants(),
-                routing,
-                alphabet: (0..8).collect(),
-                corpus_sha256: [0; 32],
-                seed: 0,
-                training_tokens: 0,
-                routers_predict_gain: true,
-                split: Default::default(),
-            };
-            let shape = config.shape().unwrap();
-            let mut tensors = initial(&shape, &recipe);
-            // As they are before training, branches are too small for anything to matter.
-            tensors.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 4.0);
-            let model = Model::new(&shape, &Parameters::new(&tensors).unwrap(), shape.blocks).unwrap();
-            let tokens: Vec<u16> = (0..64).map(|i| (i * i / 7 % 8) as u16).collect();
-            let batch = Batch { targets: tokens.iter().map(|token| 7 - token).collect(), inputs: tokens };
-            let exits = shallow_exits(&shape, &recipe.stages[0]);
-            let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None).unwrap();
-            let open = open(&model, &shape, &recipe.stages[0], &Exits { shallow: &exits, mixed: alike }, &batch, &pass).unwrap();
-            let outputs: Vec<Vec<f32>> = open.outputs.iter().map(|z| z.to_vec1().unwrap()).collect();
-            let thresholds = thresholds_at(&outputs, 0.4);
-            let depths = depths(&outputs, &thresholds);
-            assert!((1..=3).all(|depth| depths.contains(&depth)), "{depths:?}");
-            let mixed = mean_at(&open.losses, &depths).unwrap().to_scalar::<f32>().unwrap();
-            let routed = model.forward(&batch.inputs, shape.context, &Gates::Hard(&thresholds), None).unwrap();
-            let losses = cross_entropy(&model.classify(&routed.residuals[3]).unwrap(), &batch.targets).unwrap();
-            let routed = losses.mean_all().unwrap().to_scalar::<f32>().unwrap();
-            assert_eq!(halted_tokens_change_nothing(&shape, &exits), alike);
-            assert_eq!((mixed - routed).abs() < 1e-5, alike, "{cached} cached blocks: {mixed} and {routed}");
+        for (policy, cached, exits, wanted) in
+            [("halt", 1, "exits = [1, 2, 3]", true), ("halt", 2, "", true), ("halt", 3, "", false), ("exit", 2, "", true)]
+        {
+            let (mixed, routed, alike) = mixed_and_routed(policy, cached, exits);
+            assert_eq!(alike, wanted);
+            assert_eq!((mixed - routed).abs() < 1e-5, alike, "{policy}, {cached} cached blocks: {mixed} and {routed}");
         }
     }
 
     #[test]
     fn the_price_is_that_of_the_blocks_to_come() {
-        let thresholds = thresholds_at(&outputs(), 0.4);
+        let thresholds = thresholds_at(&outputs(), 4, 0.4);
         assert_eq!(thresholds[0], 3.0 * thresholds[2]);
         assert_eq!(thresholds[1], 2.0 * thresholds[2]);
     }

@@ -66,11 +66,11 @@ pub fn trunk(
     let mut total: Option<Tensor> = None;
     let mut shown = 0.0;
     for exit in &exits {
-        let logits = model.classify(&pass.residuals[*exit])?;
+        let logits = model.classify(&model.at_depth(*exit, &pass, None)?)?;
         let mut loss = cross_entropy(&logits, &batch.targets)?.mean_all()?;
         shown = f64::from(loss.to_scalar::<f32>()?);
         if let Some((teacher, pass)) = &taught {
-            let distance = imitation(&logits, &teacher.classify(&pass.residuals[*exit])?)?.mean_all()?;
+            let distance = imitation(&logits, &teacher.classify(&teacher.at_depth(*exit, pass, None)?)?)?.mean_all()?;
             loss = ((loss * (1.0 - stage.imitation))? + (distance * stage.imitation)?)?;
         }
         total = Some(match total {
@@ -104,12 +104,15 @@ pub fn soft(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, streams:
 /// Those of candle.
 pub fn routers(model: &Model, shape: &Shape, batch: &Batch) -> Result<Loss> {
     let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None)?;
-    let losses = |h: &Tensor| Result::<Tensor>::Ok(cross_entropy(&model.classify(&h.detach())?, &batch.targets)?.detach());
-    let full = losses(&pass.residuals[shape.blocks])?;
+    let losses = |depth: usize| {
+        let h = model.at_depth(depth, &pass, None)?.detach();
+        Result::<Tensor>::Ok(cross_entropy(&model.classify(&h)?, &batch.targets)?.detach())
+    };
+    let full = losses(shape.blocks)?;
     let mut errors = Vec::new();
-    for block in 1..shape.blocks {
+    for (block, depth) in shape.routed_blocks().zip(shape.shallowest()..) {
         let h = pass.residuals[block].detach();
-        let gain = (losses(&h)? - &full)?;
+        let gain = (losses(depth)? - &full)?;
         errors.push((model.router(block, &h)? + gain)?.sqr()?.mean_all()?);
     }
     let loss = Tensor::stack(&errors, 0)?.mean_all()?;

@@ -117,7 +117,7 @@ struct Block {
 pub enum Gates<'a> {
     /// Every token runs every block, as under infinite thresholds (soft scaling included, where the model has it).
     Open,
-    /// Token `i` runs the first `depths[i]` blocks.
+    /// Token `i` runs `depths[i]` blocks, the last of them an exit block where the model has them and there are fewer than all.
     Depths(&'a [usize]),
     /// The routers, against one threshold each: what the runtime does.
     Hard(&'a [f32]),
@@ -148,6 +148,25 @@ pub struct Pass {
     pub gates: Vec<Tensor>,
     /// What each block's matrices were given, `[blocks]`.
     pub inputs: Vec<Inputs>,
+    /// Keys and values that later blocks share, before rotation, `[n, 2 * kv_heads * head_dim]`.
+    shared: Option<Tensor>,
+    /// Tokens of a sequence.
+    time: usize,
+}
+
+/// What a block's branches are multiplied by.
+struct Scale {
+    gate: Option<Tensor>, // [n, 1]
+    mask: Option<Tensor>, // [n, 1], 1 for tokens that run the block
+}
+
+/// `[n, 1]`, none where every token is active.
+fn mask(active: &[bool]) -> Result<Option<Tensor>> {
+    if active.iter().all(|active| *active) {
+        return Ok(None);
+    }
+    let mask: Vec<f32> = active.iter().map(|active| f32::from(u8::from(*active))).collect();
+    Ok(Some(Tensor::from_vec(mask, (active.len(), 1), &Device::Cpu)?))
 }
 
 /// Dropout masks from a stream of the caller's, so that training can resume bit-exactly.
@@ -160,6 +179,7 @@ pub struct Model {
     position: Option<Tensor>, // [context, width]
     turns: Option<Arc<Vec<f32>>>,
     blocks: Vec<Block>,
+    exits: Vec<Block>, // [routers] of a model with exit blocks that has all of its blocks
     final_norm: Normalise,
     head: Tensor, // [vocabulary, width]
 }
@@ -182,7 +202,7 @@ impl Model {
             |layer: &str| Result::Ok(Normalise { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), centred });
         let block = |index: usize| {
             let part = |part: &str| name::block(index, part);
-            let router = if index > 0 && shape.routers() > 0 {
+            let router = if shape.holds_router(index) {
                 Some(Router { hidden: linear(&part(name::ROUTER_HIDDEN))?, output: linear(&part(name::ROUTER_OUTPUT))? })
             } else {
                 None
@@ -206,6 +226,9 @@ impl Model {
             position: if rotary { None } else { Some(find(name::weight(name::POSITION))?) },
             turns: rotary.then(|| Arc::new(rotary_table(shape.context, shape.head_dim))),
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            exits: (shape.blocks..if blocks == shape.blocks { shape.stored_blocks() } else { 0 })
+                .map(block)
+                .collect::<Result<_>>()?,
             final_norm: normalise(name::FINAL_NORM)?,
             embedding,
             head,
@@ -220,7 +243,7 @@ impl Model {
     /// The same model with the matrices of its blocks rounded to integers up to `limit`, in every forward pass anew; routers, embedding
     /// and head stay as they are.
     pub fn rounded(mut self, limit: i8) -> Self {
-        for Block { query, key_value, output, up, down, .. } in &mut self.blocks {
+        for Block { query, key_value, output, up, down, .. } in self.blocks.iter_mut().chain(&mut self.exits) {
             [query, output, up, down].into_iter().chain(key_value).for_each(|matrix| matrix.limit = Some(limit));
         }
         self
@@ -238,16 +261,17 @@ impl Model {
             let places = Tensor::from_vec((0..n).map(|i| (i % time) as u32).collect::<Vec<_>>(), n, &Device::Cpu)?;
             h = (h + position.index_select(&places, 0)?)?;
         }
-        let mut pass = Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new(), inputs: Vec::new() };
+        let mut pass =
+            Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new(), inputs: Vec::new(), shared: None, time };
         let mut running = vec![true; n];
-        let mut shared: Option<Tensor> = None; // [n, 2 * kv_heads * head_dim], before rotation
         for (index, block) in self.blocks.iter().enumerate() {
-            let z = match (&block.router, gates) {
+            let router = self.router_before(index);
+            let z = match (router, gates) {
                 (Some(router), Gates::Hard(_) | Gates::Soft) => Some(router.forward(&h)?),
                 (Some(router), Gates::Open) if self.shape.soft_scaling => Some(router.forward(&h)?),
                 _ => None,
             };
-            let active = self.decide(index, gates, z.as_ref(), &running)?;
+            let mut active = self.decide(index, gates, z.as_ref(), &running)?;
             let gate = match z {
                 Some(z) if matches!(gates, Gates::Soft) || self.shape.soft_scaling => {
                     // 1 - sigmoid(z)
@@ -259,51 +283,97 @@ impl Model {
                 }
                 _ => None,
             };
-            let mask = if active.iter().all(|active| *active) {
-                None
-            } else {
-                let mask: Vec<f32> = active.iter().map(|active| f32::from(u8::from(*active))).collect();
-                Some(Tensor::from_vec(mask, (n, 1), &Device::Cpu)?)
-            };
-            let mut add = |h: Tensor, branch: Tensor| {
-                let branch = if let Some(dropout) = &mut dropout { dropout(&branch)? } else { branch };
-                let branch = if let Some(gate) = &gate { branch.broadcast_mul(gate)? } else { branch };
-                let branch = if let Some(mask) = &mask { branch.broadcast_mul(mask)? } else { branch };
-                h + branch
-            };
-            let attention = block.norm1.forward(&h)?;
-            let query_key_value = match (&block.key_value, &shared) {
-                (Some(key_value), _) => block.query.forward_with(key_value, &attention)?,
-                (None, Some(shared)) => Tensor::cat(&[&block.query.forward(&attention)?, shared], 1)?,
-                (None, None) => candle_core::bail!("block {index} has no keys and values, and none before it to share"),
-            };
+            let scale = Scale { gate, mask: mask(&active)? };
+            let (inputs, query_key_value);
+            (h, inputs, query_key_value) = self.block(block, &h, &pass, &active, &scale, dropout.as_deref_mut())?;
             if index + 1 == self.shape.cached_blocks() && index + 1 < self.blocks.len() {
                 let rows = self.shape.key_value_rows();
-                shared = Some(query_key_value.narrow(1, query_key_value.dims()[1] - rows, rows)?.contiguous()?);
+                pass.shared = Some(query_key_value.narrow(1, query_key_value.dims()[1] - rows, rows)?.contiguous()?);
             }
-            let output = self.attention(time, &active).apply(&query_key_value)?;
-            h = add(h, block.output.forward(&output)?)?;
-            let up = block.norm2.forward(&h)?;
-            let down = activate(&block.up.forward(&up)?, self.shape.variants.mlp)?;
-            h = add(h, block.down.forward(&down)?)?;
-            pass.inputs.push(Inputs { attention, output, up, down });
+            let ran = std::mem::replace(&mut running, active.clone());
+            if let Some(exit) = self.shape.router_before(index).and_then(|router| self.exits.get(router)) {
+                // Its residual is what it was before the block, as if the block were not there.
+                let leaves: Vec<bool> = ran.iter().zip(&running).map(|(ran, runs)| *ran && !runs).collect();
+                if leaves.contains(&true) {
+                    let scale = Scale { gate: None, mask: mask(&leaves)? };
+                    (h, ..) = self.block(exit, &h, &pass, &leaves, &scale, dropout.as_deref_mut())?;
+                    active.iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
+                }
+            }
+            pass.inputs.push(inputs);
             pass.residuals.push(h.clone());
-            running.clone_from(&active);
             pass.active.push(active);
         }
         Ok(pass)
     }
 
+    /// The residual after a block, what its matrices were given, and queries, keys and values.
+    fn block(
+        &self,
+        block: &Block,
+        h: &Tensor,
+        pass: &Pass,
+        active: &[bool],
+        scale: &Scale,
+        mut dropout: Option<&mut Dropout<'_>>,
+    ) -> Result<(Tensor, Inputs, Tensor)> {
+        let mut add = |h: &Tensor, branch: Tensor| {
+            let branch = if let Some(dropout) = &mut dropout { dropout(&branch)? } else { branch };
+            let branch = if let Some(gate) = &scale.gate { branch.broadcast_mul(gate)? } else { branch };
+            let branch = if let Some(mask) = &scale.mask { branch.broadcast_mul(mask)? } else { branch };
+            h + branch
+        };
+        let attention = block.norm1.forward(h)?;
+        let query_key_value = match (&block.key_value, &pass.shared) {
+            (Some(key_value), _) => block.query.forward_with(key_value, &attention)?,
+            (None, Some(shared)) => Tensor::cat(&[&block.query.forward(&attention)?, shared], 1)?,
+            (None, None) => candle_core::bail!("a block has no keys and values, and none before it to share"),
+        };
+        let output = self.attention(pass.time, active).apply(&query_key_value)?;
+        let h = add(h, block.output.forward(&output)?)?;
+        let up = block.norm2.forward(&h)?;
+        let down = activate(&block.up.forward(&up)?, self.shape.variants.mlp)?;
+        let h = add(&h, block.down.forward(&down)?)?;
+        Ok((h, Inputs { attention, output, up, down }, query_key_value))
+    }
+
+    /// The residual `[n, width]` after exit block `router` of tokens that all leave there, and what its matrices were given. `pass` has run
+    /// every block.
+    ///
+    /// # Errors
+    /// The model has no such exit block; those of candle.
+    pub fn exit(&self, router: usize, pass: &Pass, dropout: Option<&mut Dropout<'_>>) -> Result<(Tensor, Inputs)> {
+        let Some(exit) = self.exits.get(router) else { candle_core::bail!("the model has no exit block {router}") };
+        let before = &pass.residuals[self.shape.routed_blocks().start + router];
+        let everyone = vec![true; before.dims()[0]];
+        let (h, inputs, _) = self.block(exit, before, pass, &everyone, &Scale { gate: None, mask: None }, dropout)?;
+        Ok((h, inputs))
+    }
+
+    /// What the head reads of tokens that run `depth` blocks, `[n, width]`: `pass` has run all.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn at_depth(&self, depth: usize, pass: &Pass, dropout: Option<&mut Dropout<'_>>) -> Result<Tensor> {
+        match depth.checked_sub(self.shape.shallowest()) {
+            Some(router) if router < self.exits.len() => Ok(self.exit(router, pass, dropout)?.0),
+            _ => Ok(pass.residuals[depth].clone()),
+        }
+    }
+
     /// Which tokens run block `index`; `running` is who ran the one before.
     fn decide(&self, index: usize, gates: &Gates<'_>, z: Option<&Tensor>, running: &[bool]) -> Result<Vec<bool>> {
         Ok(match (gates, z) {
-            (Gates::Depths(depths), _) => depths.iter().map(|depth| index < *depth).collect(),
+            // Of a model without its last blocks every token runs what there is.
+            (Gates::Depths(depths), _) if self.exits.is_empty() => depths.iter().map(|depth| index < *depth).collect(),
+            (Gates::Depths(depths), _) => depths.iter().map(|depth| index < self.shape.before_exit(*depth)).collect(),
             (Gates::Hard(thresholds), Some(z)) => {
-                let halted = |running: bool| self.shape.policy == Policy::Halt && !running;
+                let halted = |running: bool| self.shape.policy != Policy::Skip && !running;
+                let threshold = self.shape.router_before(index).map_or(f32::MAX, |router| thresholds[router]);
                 let z = z.to_vec1::<f32>()?;
-                z.iter().zip(running).map(|(z, running)| *z < thresholds[index - 1] && !halted(*running)).collect()
+                z.iter().zip(running).map(|(z, running)| *z < threshold && !halted(*running)).collect()
             }
-            _ => vec![true; running.len()],
+            _ => running.to_vec(),
         })
     }
 
@@ -332,9 +402,14 @@ impl Model {
     /// # Errors
     /// The block has no router; those of candle.
     pub fn router(&self, index: usize, h: &Tensor) -> Result<Tensor> {
-        match self.blocks.get(index).and_then(|block| block.router.as_ref()) {
+        match self.router_before(index) {
             Some(router) => router.forward(h),
             None => candle_core::bail!("block {index} has no router"),
         }
+    }
+
+    fn router_before(&self, index: usize) -> Option<&Router> {
+        let router = self.shape.router_before(index)?;
+        self.exits.get(router).or(self.blocks.get(index))?.router.as_ref()
     }
 }

@@ -102,6 +102,8 @@ pub enum PolicyName {
     Skip,
     /// Once inactive, inactive to the end.
     Halt,
+    /// As halt, but the last block of a token that halts is its router's own. Needs `cached_blocks`, which also is the least depth.
+    Exit,
 }
 
 /// What a stage trains.
@@ -253,12 +255,23 @@ impl Recipe {
             if !(0.0..=1.0).contains(&stage.self_distillation) {
                 return fail("self_distillation is a share from 0 to 1".into());
             }
-            let most = 1.0 - 1.0 / all as f64;
+            let least = if recipe.model.policy == PolicyName::Exit { recipe.model.cached_blocks.unwrap_or(1) } else { 1 };
+            let most = (1.0 - f64::from(least) / all as f64).max(0.0);
             if !(0.0..=most).contains(&stage.save) {
                 return fail(format!("save is {}, but {all} blocks save 0 to {most:.3}", stage.save));
             }
-            if stage.kind == Kind::Joint && (recipe.model.policy != PolicyName::Halt || recipe.model.soft_scaling) {
+            let halts = matches!(recipe.model.policy, PolicyName::Halt | PolicyName::Exit);
+            if stage.kind == Kind::Joint && (!halts || recipe.model.soft_scaling) {
                 return fail("a joint stage trains routers that halt, without soft scaling".into());
+            }
+            if recipe.model.policy == PolicyName::Exit {
+                let least = recipe.model.cached_blocks.map_or(all, usize::from);
+                if stage.random_depth > 0.0 || (stage.kind != Kind::Quantise && !stage.exits.is_empty()) {
+                    return fail("a model of policy exit has its exits where its routers are: no exits, no random_depth".into());
+                }
+                if let Some(exit) = stage.exits.iter().find(|exit| **exit < least) {
+                    return fail(format!("exit {exit}: the shallowest of a model of policy exit is cached_blocks, {least}"));
+                }
             }
             if stage.kind == Kind::Quantise && blocks != all {
                 return fail(format!("a quantise stage uses all {all} blocks"));
@@ -275,6 +288,9 @@ impl Recipe {
                     "routers, soft and joint stages use all blocks, at least 2; this one has {blocks} of {all}"
                 ));
             }
+        }
+        if recipe.model.policy == PolicyName::Exit && !recipe.stages.iter().any(|stage| stage.kind == Kind::Joint) {
+            return Err("policy exit needs a joint stage: no other trains exit blocks from the start".into());
         }
         if recipe.model.policy != PolicyName::Dense && !recipe.stages.iter().any(|stage| stage.kind.trains_routers()) {
             return Err(
@@ -329,6 +345,7 @@ impl ModelRecipe {
                 PolicyName::Dense => Policy::Dense,
                 PolicyName::Skip => Policy::Skip,
                 PolicyName::Halt => Policy::Halt,
+                PolicyName::Exit => Policy::Exit,
             },
             cache: match (self.omit_after, self.cached_blocks) {
                 (Some(kept), _) => Cache::Omit { kept },

@@ -112,7 +112,7 @@ pub(crate) fn search(row: &[f32], limit: i8) -> f32 {
 
 /// Replaces the matrices of every block by what [`search_rows`] rounds them to.
 pub fn round_blocks(tensors: &mut Tensors, shape: &Shape, limit: i8) {
-    for (block, matrix) in (0..shape.blocks).flat_map(|block| BLOCK_MATRICES.map(|matrix| (block, matrix))) {
+    for (block, matrix) in (0..shape.stored_blocks()).flat_map(|block| BLOCK_MATRICES.map(|matrix| (block, matrix))) {
         if let Some((dims, weight)) = tensors.get_mut(&name::weight(&name::block(block, matrix))) {
             *weight = search_rows(weight, dims[1], limit).weights();
         }
@@ -121,7 +121,8 @@ pub fn round_blocks(tensors: &mut Tensors, shape: &Shape, limit: i8) {
 
 /// Whether the matrices of every block already are integers times a scale per row, as a quantise stage leaves them.
 pub fn is_rounded(tensors: &Tensors, shape: &Shape, limit: i8) -> bool {
-    let layers = (0..shape.blocks).flat_map(|block| BLOCK_MATRICES.map(|matrix| name::weight(&name::block(block, matrix))));
+    let layers =
+        (0..shape.stored_blocks()).flat_map(|block| BLOCK_MATRICES.map(|matrix| name::weight(&name::block(block, matrix))));
     let is_rounded =
         |(dims, weight): &(Vec<usize>, Vec<f32>)| weight.chunks_exact(dims[1]).all(|row| exact(row, limit).is_some());
     layers.into_iter().all(|layer| tensors.get(&layer).is_none_or(is_rounded))

@@ -36,7 +36,7 @@ pub struct RouterTensors {
 /// A decoder block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockTensors {
-    /// None for block 0 and in dense models.
+    /// Of a block that a router stands before, or of an exit block.
     pub router: Option<RouterTensors>,
     /// Before attention.
     pub norm1: NormTensors,
@@ -61,7 +61,7 @@ pub struct ModelTensors {
     pub embedding: LinearTensors,
     /// Learned positions `[context, width]`; none for rotary models.
     pub position: Option<Vec<f32>>,
-    /// The blocks.
+    /// The blocks, exit blocks last.
     pub blocks: Vec<BlockTensors>,
     /// Before the head.
     pub final_norm: NormTensors,

@@ -264,7 +264,7 @@ impl Run<'_> {
 
     /// Names and roles of what a stage trains.
     fn trained(&self, stage: &Stage, blocks: usize) -> Vec<(String, Role)> {
-        let unused = |name: &str| is_in_blocks(name, blocks..self.shape.blocks);
+        let unused = |name: &str| blocks < self.shape.blocks && is_in_blocks(name, blocks..self.shape.stored_blocks());
         let wanted = |name: &str| match stage.kind {
             Kind::Trunk | Kind::Quantise => !is_router(name),
             Kind::Routers => is_router(name),

@@ -34,7 +34,7 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
     let text = corpus.validation();
     let inputs = (text.len() - 1) / shape.context * shape.context;
     let inputs = inputs.min(WINDOWS * shape.context);
-    let halts = matches!(kind, Kind::Routers | Kind::Joint) && shape.policy == Policy::Halt;
+    let halts = matches!(kind, Kind::Routers | Kind::Joint) && matches!(shape.policy, Policy::Halt | Policy::Exit);
     let (mut nats, mut gates, mut outputs) = (0.0, vec![0.0; shape.routers()], vec![Vec::new(); shape.routers()]);
     for start in (0..inputs).step_by(WINDOWS / 2 * shape.context) {
         let end = inputs.min(start + WINDOWS / 2 * shape.context);
@@ -46,18 +46,22 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
             *total += sum(&gate.to_vec1()?);
         }
         if halts {
-            for (router, outputs) in outputs.iter_mut().enumerate() {
-                outputs.extend(model.router(router + 1, &pass.residuals[router + 1])?.to_vec1::<f32>()?);
+            for (block, outputs) in shape.routed_blocks().zip(&mut outputs) {
+                outputs.extend(model.router(block, &pass.residuals[block])?.to_vec1::<f32>()?);
             }
         }
     }
     let share = |sum: f64| sum / inputs as f64;
-    let first = std::iter::once(1.0);
+    let first = std::iter::repeat_n(1.0, shape.shallowest());
     let active = match kind {
         Kind::Soft => Some(first.chain(gates.into_iter().map(share)).collect()),
         _ if halts => Some(
             first
-                .chain(running(&outputs, &thresholds_at(&outputs, SHARE)).into_iter().map(|tokens| share(tokens as f64)))
+                .chain(
+                    running(&outputs, &thresholds_at(&outputs, shape.blocks, SHARE))
+                        .into_iter()
+                        .map(|tokens| share(tokens as f64)),
+                )
                 .collect(),
         ),
         _ => None,

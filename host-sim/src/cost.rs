@@ -16,11 +16,11 @@ use crate::image::Image;
 use crate::report::grouped;
 use anyhow::{Result, anyhow, ensure};
 use fathom::Blob;
+use fathom::format::Cache;
 use fathom::format::header::Tokenizer;
 use fathom::format::prelude::Prelude;
 use fathom::format::record::{Effort, Request};
 use fathom::format::writer::rewrite_header;
-use fathom::format::{Cache, Policy};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -85,8 +85,7 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
     let blob = Blob::parse(bytemuck::cast_slice(&words)).map_err(|error| anyhow!("{error}"))?;
     let shape = *blob.shape();
     ensure!(shape.context >= 3, "the model's context is {}: at least 3 positions are needed", shape.context);
-    let shallowest = if shape.policy == Policy::Dense { shape.blocks } else { 1 };
-    let depths: Vec<usize> = (shallowest..=shape.blocks).collect();
+    let depths: Vec<usize> = (shape.shallowest()..=shape.blocks).collect();
     // One run a depth; they share the cores.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(depths.len());
     let measured: Vec<Result<Vec<Measured>>> = std::thread::scope(|scope| {
@@ -152,9 +151,9 @@ fn attended(depth: usize, position: usize) -> f64 {
 fn at_depth(image: &Image, target: &Target, blob: &Blob<'_>, words: &[u128], depth: usize, open: f32) -> Result<Vec<u64>> {
     let mut header = blob.header().clone();
     for point in &mut header.operating_points {
-        let thresholds = point.thresholds.iter_mut().enumerate();
-        // Router `r` stands before block `r + 1`.
-        thresholds.for_each(|(router, threshold)| *threshold = if router + 1 < depth { open } else { f32::NEG_INFINITY });
+        let thresholds = (blob.shape().shallowest()..).zip(&mut point.thresholds);
+        // The token that a router halts has the depth beside it.
+        thresholds.for_each(|(halted, threshold)| *threshold = if halted < depth { open } else { f32::NEG_INFINITY });
     }
     let mut words = words.to_vec();
     let bytes = &mut bytemuck::cast_slice_mut(&mut words)[..blob.len()];
@@ -166,7 +165,7 @@ fn at_depth(image: &Image, target: &Target, blob: &Blob<'_>, words: &[u128], dep
     let (_, answer) = ask(image, target, bytes, &request)?;
     let mask = u32::MAX >> (32 - depth);
     let found = answer.tokens.iter().filter(|token| token.active == mask).count();
-    ensure!(found == tokens as usize, "{found} of {tokens} tokens ran the first {depth} blocks, and no others");
+    ensure!(found == tokens as usize, "{found} of {tokens} tokens ran {depth} blocks, and no others");
     Ok(answer.tokens.iter().map(|token| token.cycles).collect())
 }
 

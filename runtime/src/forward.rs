@@ -15,7 +15,7 @@ use crate::kernels::vector::{add, rotate};
 use crate::linear::Rows;
 use crate::math::sigmoid;
 use crate::probe::Probe;
-use crate::routing::{Router, is_asked};
+use crate::routing::{Router, is_running};
 use crate::session::Session;
 
 impl<P: Probe> Session<'_, P> {
@@ -35,11 +35,41 @@ impl<P: Probe> Session<'_, P> {
                 if active_count > 0 {
                     self.mlp(&block, index);
                 }
-            } else if self.shape.policy == Policy::Halt {
+            }
+            if let (Policy::Exit, Some(router)) = (self.shape.policy, self.shape.router_before(index)) {
+                self.exit(index, self.shape.blocks + router, tile.len());
+            }
+            if cached_count == 0 && matches!(self.shape.policy, Policy::Halt | Policy::Exit) {
                 break; // all have halted, and what leaves nothing in this cache leaves nothing in the later ones
             }
         }
+        if self.shape.policy == Policy::Exit {
+            // Only now: the routers before later blocks would have asked those that left.
+            let all = u32::MAX >> (u32::BITS - self.shape.blocks as u32);
+            let masks = self.arena.trace.iter_mut().skip(self.position).take(tile.len());
+            masks.filter(|mask| **mask != all).for_each(|mask| *mask = *mask << 1 | 1);
+        }
         self.position += tile.len();
+    }
+
+    /// Runs exit block `exit` for the rows of the tile that ran every block before `index`, but not that.
+    #[inline(never)]
+    fn exit(&mut self, index: usize, exit: usize, tokens: usize) {
+        let before = (1 << index) - 1;
+        let masks = self.arena.trace.iter().skip(self.position).take(tokens);
+        let TokenState { cached, active, active_count, cached_count, .. } = &mut self.arena.tokens;
+        *active_count = 0;
+        for (row, _) in masks.enumerate().filter(|(_, mask)| **mask == before) {
+            set(active, *active_count, row as u32);
+            set(cached, *active_count, row as u32);
+            *active_count += 1;
+        }
+        *cached_count = *active_count;
+        if *active_count > 0 {
+            let block = Block::new(self.blob, exit);
+            self.attention(&block, index);
+            self.mlp(&block, index);
+        }
     }
 
     /// Embedding and learned position of one token.
@@ -62,7 +92,7 @@ impl<P: Probe> Session<'_, P> {
         let Self { shape, arena, position, blob, probe, .. } = self;
         let width = shape.width;
         let point = blob.header().operating_points.get(self.point);
-        let threshold = match (index.checked_sub(1), point) {
+        let threshold = match (shape.router_before(index), point) {
             (Some(router), Some(point)) => point.thresholds.get(router).copied(),
             _ => None,
         };
@@ -74,7 +104,7 @@ impl<P: Probe> Session<'_, P> {
         let mut asked = 0;
         if evaluated {
             for (row, mask) in trace.iter().enumerate() {
-                if is_asked(shape, index, *mask) {
+                if is_running(shape, index, *mask) {
                     set(active, asked, row as u32);
                     asked += 1;
                 }
@@ -97,10 +127,12 @@ impl<P: Probe> Session<'_, P> {
         }
         let (mut next, mut active_count, mut cached_count) = (0, 0, 0);
         for (row, mask) in trace.iter_mut().enumerate() {
-            let overruled = probe.overrule(*position + row, index);
+            let overruled = match (threshold, shape.policy) {
+                (None, Policy::Exit) => None, // nowhere to leave to
+                _ => probe.overrule(*position + row, index),
+            };
             let is_active = match threshold {
-                None => overruled.unwrap_or(true),
-                Some(_) if !evaluated => is_asked(shape, index, *mask) && overruled.unwrap_or(true),
+                _ if !evaluated => is_running(shape, index, *mask) && overruled.unwrap_or(true),
                 Some(threshold) if next < asked && active.get(next) == Some(&(row as u32)) => {
                     let z = halting.get(next).copied().unwrap_or_default();
                     next += 1;
@@ -108,7 +140,7 @@ impl<P: Probe> Session<'_, P> {
                     set(halting, active_count, z);
                     overruled.unwrap_or(z < threshold)
                 }
-                Some(_) => false,
+                _ => false,
             };
             if is_active {
                 set(active, active_count, row as u32);
@@ -139,7 +171,7 @@ impl<P: Probe> Session<'_, P> {
         }
         probe.enter(Region::Projection, Some(index));
         let source = shape.cache_of(index);
-        let kv_rows = if source == index { shape.key_value_rows() } else { 0 };
+        let kv_rows = block.key_value.rows();
         let (key_value, work) = arena.work.split_at_mut_checked(cached.len() * kv_rows).unwrap_or_default();
         let (query, attended) = work.split_at_mut_checked(active.len() * width).unwrap_or_default();
         let attended = attended.get_mut(..active.len() * width).unwrap_or_default();
@@ -202,7 +234,9 @@ impl<P: Probe> Session<'_, P> {
                 }
             }
         }
-        set(arena.cache_lengths, index, filled as u32);
+        if kv_rows > 0 {
+            set(arena.cache_lengths, index, filled as u32);
+        }
         if active.is_empty() {
             return;
         }

@@ -46,6 +46,17 @@ impl<'m> Linear<'m> {
         }
     }
 
+    /// Output rows; none of a matrix that is not there.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Int8(matrix) => matrix.rows,
+            #[cfg(feature = "int4")]
+            Self::Int4(matrix) => matrix.rows,
+            #[cfg(feature = "f16")]
+            Self::F16(matrix) => matrix.rows,
+        }
+    }
+
     /// `output[t] = W input[t] + bias`, `output` `[tokens, rows]`.
     pub fn apply(&self, input: Rows<'_>, output: &mut [f32]) {
         match self {

@@ -29,12 +29,11 @@ impl<'m> Router<'m> {
     }
 }
 
-/// Whether a token's router is asked at a block: its mask holds the blocks that it ran so far.
-pub(crate) fn is_asked(shape: &Shape, block: usize, mask: u32) -> bool {
+/// Whether nothing but the router before a block keeps a token from running it; its mask holds the blocks that it ran so far.
+pub(crate) fn is_running(shape: &Shape, block: usize, mask: u32) -> bool {
     match shape.policy {
-        Policy::Dense => false,
-        Policy::Skip => block > 0,
+        Policy::Dense | Policy::Skip => true,
         // Still active in the block before: a halted token is never asked again.
-        Policy::Halt => block > 0 && mask >> (block - 1) & 1 == 1,
+        Policy::Halt | Policy::Exit => block == 0 || mask >> (block - 1) & 1 == 1,
     }
 }

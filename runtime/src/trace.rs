@@ -1,6 +1,7 @@
 //! Which blocks each token ran.
 
-/// The depth trace of a sequence: one mask per position, bit `b` set when the token was active in block `b`.
+/// The depth trace of a sequence: one mask per position, bit `b` set when the token was active in block `b`, or ran an exit
+/// block in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace<'a> {
     masks: &'a [u32], // [positions]

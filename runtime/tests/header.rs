@@ -32,7 +32,7 @@ fn variants() -> impl Strategy<Value = Variants> {
 }
 
 fn routing() -> impl Strategy<Value = Routing> {
-    let policy = prop_oneof![Just(Policy::Dense), Just(Policy::Skip), Just(Policy::Halt)];
+    let policy = prop_oneof![Just(Policy::Dense), Just(Policy::Skip), Just(Policy::Halt), Just(Policy::Exit)];
     let cache = prop_oneof![
         Just(Cache::Project),
         short().prop_map(|kept| Cache::Omit { kept }),

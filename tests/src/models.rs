@@ -81,6 +81,11 @@ pub fn routed(policy: Policy, cache: Cache, element: Element) -> Header {
         header.operating_points = [point(0, 0.0)].into_iter().collect();
         header.default_point = 0;
     }
+    // The routers of a model with exit blocks are fewer.
+    if let (Policy::Exit, Cache::Share { blocks }) = (policy, cache) {
+        let routers = usize::from(header.geometry.blocks - blocks);
+        header.operating_points.iter_mut().for_each(|point| point.thresholds.truncate(routers));
+    }
     header
 }
 
@@ -122,7 +127,7 @@ pub fn random_blob(header: &Header, seed: u64) -> Aligned {
             writer.floats(layout.position, &rotary_table(shape.context, shape.head_dim)).expect("sized by the layout");
         }
     }
-    for index in 0..shape.blocks {
+    for index in 0..shape.stored_blocks() {
         let block = layout.block(index);
         if let Some(router) = block.router {
             linear(&mut writer, &mut random, &router.hidden, 4.0);

@@ -99,6 +99,7 @@ fn headers() -> Vec<Header> {
         of(Policy::Halt, kept),
         of(Policy::Dense, shared),
         of(Policy::Halt, shared),
+        of(Policy::Exit, shared),
         of(Policy::Skip, Cache::Project),
         of(Policy::Skip, kept),
     ]
@@ -110,7 +111,12 @@ fn cycles_follow_from_depths_for_every_policy_and_cache() {
     for header in headers() {
         let model = random_blob(&header, 5);
         let costs = costs(&image, &target, model.bytes());
-        assert_eq!(costs.depths.len(), if header.routing.policy == Policy::Dense { 1 } else { 4 });
+        let depths = match header.routing.policy {
+            Policy::Dense => 1,
+            Policy::Skip | Policy::Halt => 4,
+            Policy::Exit => 3, // none below the blocks with keys and values
+        };
+        assert_eq!(costs.depths.len(), depths);
         let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Default };
         assert_predicted(&image, &target, model.bytes(), &request, &costs);
     }

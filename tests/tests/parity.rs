@@ -1,6 +1,6 @@
 //! The float model and the runtime in f16, int8 and int4 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
 
-use fathom::format::{BlockMatrix, Cache, Element, MatrixSet, OperatingPoint};
+use fathom::format::{BlockMatrix, Cache, Element, MatrixSet, OperatingPoint, Policy};
 use fathom::{Blob, NoProbe, Plan, Session};
 use fathom_exporter::aligned::Aligned;
 use fathom_exporter::checkpoint::{model, name};
@@ -125,6 +125,33 @@ fn float_f16_and_int8_agree_where_keys_and_values_are_shared() {
         }
         assert_agreement(variant.name, &folder, &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
     }
+}
+
+/// The same checkpoints with an exit block, their last block again, as models that were never trained so.
+#[test]
+fn float_f16_and_int8_agree_where_tokens_leave_through_exit_blocks() {
+    let mut routed = 0;
+    for variant in VARIANTS {
+        let mut folder = variant.folder();
+        if folder.shape.routers() == 0 {
+            continue;
+        }
+        routed += 1;
+        let last = folder.shape.blocks - 1;
+        folder.config.routing.policy = Policy::Exit;
+        folder.config.routing.cache = Cache::Share { blocks: last as u16 };
+        folder.config.routing.soft_scaling = false;
+        folder.shape = folder.config.shape().unwrap();
+        folder.tensors.retain(|tensor, _| !tensor.starts_with(&name::block(last, name::KEY_VALUE)));
+        let copies: Vec<_> = folder.tensors.iter().filter(|(tensor, _)| tensor.starts_with(&name::block(last, ""))).collect();
+        let renamed = |(tensor, values): (&String, &_)| {
+            (tensor.replace(&name::block(last, ""), &name::block(last + 1, "")), Clone::clone(values))
+        };
+        let exit: Vec<_> = copies.into_iter().map(renamed).collect();
+        folder.tensors.extend(exit);
+        assert_agreement(variant.name, &folder, &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
+    }
+    assert!(routed >= 2);
 }
 
 /// What rounding to int4 itself does to a model is no matter of the runtime: the float model has the rounded matrices too.

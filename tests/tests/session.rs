@@ -56,6 +56,18 @@ fn shared_keys_and_values_take_no_memory_and_no_weights() {
 }
 
 #[test]
+fn exit_blocks_take_weights_and_no_memory() {
+    let plan = |policy| {
+        let header = routed(policy, SHARED, Element::Int8);
+        let shape = Shape::new(&header).unwrap();
+        (Plan::new(&shape, 8).unwrap().bytes(), random_blob(&header, 5).bytes().len())
+    };
+    let ((memory, small), (same, large)) = (plan(Policy::Halt), plan(Policy::Exit));
+    assert_eq!(memory, same);
+    assert!(small < large);
+}
+
+#[test]
 fn every_policy_and_cache_is_independent_of_the_tile() {
     for element in [Element::Int8, Element::F16, Element::INT4] {
         for policy in [Policy::Dense, Policy::Skip, Policy::Halt] {
@@ -67,6 +79,7 @@ fn every_policy_and_cache_is_independent_of_the_tile() {
                 }
             }
         }
+        assert_tiles_agree(&routed(Policy::Exit, SHARED, element));
     }
 }
 
@@ -164,6 +177,36 @@ fn depths_that_the_routers_chose_give_the_same_bits_when_forced() {
     assert!(at_depths(&blob, &tokens, &depths) == chosen);
     // Where there is no depth, the routers decide.
     assert!(at_depths(&blob, &tokens, &depths[..7]) == chosen);
+}
+
+#[test]
+fn tokens_with_exit_blocks_leave_at_the_depths_that_were_forced_or_chosen() {
+    let header = routed(Policy::Exit, SHARED, Element::Int8);
+    let tokens = tokens(&header, 9, 24);
+    let depths = |masks: &[u32]| masks.iter().map(|mask| mask.count_ones() as usize).collect::<Vec<_>>();
+    // Weights whose routers let tokens go at every depth.
+    let (bytes, chosen) = (0..100)
+        .map(|seed| {
+            let bytes = random_blob(&header, seed);
+            let chosen = forward(&Blob::parse(bytes.bytes()).unwrap(), &tokens, 8, 1);
+            (bytes, chosen)
+        })
+        .find(|(_, chosen)| (2..=4).all(|depth| depths(&chosen.1).contains(&depth)))
+        .expect("routers decide");
+    let blob = Blob::parse(bytes.bytes()).unwrap();
+    let depths = depths(&chosen.1);
+    assert!(chosen.1.iter().all(|mask| (mask + 1).is_power_of_two()), "{:?}", chosen.1);
+    let before: Vec<u8> = depths.iter().map(|depth| blob.shape().before_exit(*depth) as u8).collect();
+    assert!(at_depths(&blob, &tokens, &before) == chosen);
+    // A token that leaves earlier changes no other: keys and values come before the exits.
+    let mut other = before.clone();
+    let moved = depths.iter().position(|depth| *depth == 4).unwrap();
+    other[moved] = 1;
+    let changed = at_depths(&blob, &tokens, &other);
+    for (token, (logits, mask)) in changed.0.iter().zip(&changed.1).enumerate() {
+        assert_eq!(*logits == chosen.0[token], token != moved);
+        assert_eq!(*mask, if token == moved { 3 } else { chosen.1[token] });
+    }
 }
 
 #[test]

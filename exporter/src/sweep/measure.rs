@@ -183,7 +183,7 @@ impl Judged<'_> {
         let inputs = self.text.len() - 1;
         let none = vec![f32::MAX; shape.routers()];
         if wanted(Kind::Static) {
-            for depth in 1..shape.blocks {
+            for depth in shape.shallowest()..shape.blocks {
                 let found = self.at_depths(&static_depths(inputs, depth as u8))?;
                 points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found, &none)? });
             }
@@ -199,11 +199,11 @@ impl Judged<'_> {
             let saved = routed.saved();
             points.push(Point { target, ..self.point(Kind::Routed, &routed, &thresholds)? });
             if wanted(Kind::Random) {
-                let found = self.at_depths(&random_depths(inputs, shape.blocks, saved, seed)?)?;
+                let found = self.at_depths(&random_depths(inputs, (shape.shallowest(), shape.blocks), saved, seed)?)?;
                 points.push(Point { target, ..self.point(Kind::Random, &found, &none)? });
             }
             // Blocks of tokens that skip have no order that a depth could stand for.
-            if wanted(Kind::Shuffled) && shape.policy == Policy::Halt {
+            if wanted(Kind::Shuffled) && shape.policy != Policy::Skip {
                 let depths = (0u8..).zip(&routed.depths).flat_map(|(depth, tokens)| vec![depth; *tokens]).collect();
                 let found = self.at_depths(&shuffled(depths, seed))?;
                 points.push(Point { target, ..self.point(Kind::Shuffled, &found, &thresholds)? });
@@ -221,10 +221,13 @@ impl Judged<'_> {
         evaluate_at_depths(&Blob::parse(self.candidate.bytes())?, self.text, depths, &|_| ())
     }
 
-    /// Adds the heads that a token passes before it is sure enough: one at each exit but the one that it takes.
+    /// Adds the heads that a token passes before it is sure enough, and the exit blocks: one at each exit but the one that it takes.
     fn with_exits(&self, point: Point) -> Point {
-        let passed: usize = point.depths.iter().enumerate().map(|(depth, tokens)| depth.saturating_sub(1) * tokens).sum();
-        let macs = (passed * self.macs.head) as f64 / point.evaluated_tokens.max(1) as f64;
+        let shape = &self.folder.shape;
+        let passed = |(depth, tokens): (usize, &usize)| depth.saturating_sub(shape.shallowest()) * tokens;
+        let passed: usize = point.depths.iter().enumerate().map(passed).sum();
+        let exit = if shape.policy == Policy::Exit { self.macs.block - self.macs.key_value } else { 0 };
+        let macs = (passed * (self.macs.head + exit)) as f64 / point.evaluated_tokens.max(1) as f64;
         let cycles_per_mac = self.costs.map_or(0.0, |costs| match costs.depths[..] {
             [.., before, last] => (last.base - before.base) / (self.macs.block - self.macs.key_value) as f64,
             _ => 0.0,

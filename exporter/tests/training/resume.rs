@@ -5,7 +5,7 @@ use fathom_exporter::checkpoint::{CONFIG_FILE, TENSORS_FILE, load, load_config, 
 use fathom_exporter::evaluate::evaluate;
 use fathom_exporter::model::{Gates, Model, Parameters};
 use fathom_exporter::ops::cross_entropy::cross_entropy;
-use fathom_exporter::recipe::Recipe;
+use fathom_exporter::recipe::{PolicyName, Recipe};
 use std::path::Path;
 
 /// The published method on the tiny model.
@@ -27,6 +27,14 @@ fn joint_by_muon() -> Recipe {
     let mut recipe = joint();
     recipe.model.cached_blocks = Some(2);
     recipe.stages[0].matrix_learning_rate = Some(0.02);
+    recipe
+}
+
+/// The same with an exit block.
+fn with_exit_blocks() -> Recipe {
+    let mut recipe = joint_by_muon();
+    recipe.model.policy = PolicyName::Exit;
+    recipe.stages[0].save = 0.3;
     recipe
 }
 
@@ -55,6 +63,7 @@ fn resuming_anywhere_equals_an_uninterrupted_run() {
         (soft(), vec![9]),
         (joint(), vec![3, 20]),
         (joint_by_muon(), vec![5]),
+        (with_exit_blocks(), vec![7]),
     ] {
         let root = tempfile::tempdir().unwrap();
         let corpus = corpus(root.path());

@@ -84,6 +84,7 @@ fn shapes() -> Vec<Shape> {
             }
         }
     }
+    all.extend([false, true].map(|modern| shape(Policy::Exit, Cache::Share { blocks: 2 }, false, modern)));
     all
 }
 
@@ -95,7 +96,7 @@ fn mixed(model: &Model, tokens: &[u16]) -> Vec<f32> {
         z.sort_by(f32::total_cmp);
         z[z.len() / 2]
     };
-    (1..4).map(median).collect()
+    model.shape().routed_blocks().map(median).collect()
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn infinite_thresholds_are_full_depth() {
 
 #[test]
 fn closed_routers_leave_the_first_block_alone() {
-    for shape in shapes() {
+    for shape in shapes().into_iter().filter(|shape| shape.policy != Policy::Exit) {
         let (model, tokens) = (model(&shape, 4), tokens(4));
         let pass = forward(&model, &tokens, &Gates::Hard(&[f32::NEG_INFINITY; 3]));
         assert!(pass.active[0].iter().all(|active| *active));
@@ -129,7 +130,7 @@ fn halting_is_monotone_and_skipping_is_not() {
             for pair in pass.active.windows(2) {
                 let back = pair[0].iter().zip(&pair[1]).filter(|(before, after)| !**before && **after).count();
                 match shape.policy {
-                    Policy::Halt => assert_eq!(back, 0),
+                    Policy::Halt | Policy::Exit => assert_eq!(back, 0),
                     _ => returned += back,
                 }
             }
@@ -161,11 +162,18 @@ fn decisions_are_the_routers_outputs_against_the_thresholds() {
         let (model, tokens) = (model(&shape, 7), tokens(7));
         let thresholds = mixed(&model, &tokens);
         let pass = forward(&model, &tokens, &Gates::Hard(&thresholds));
-        for block in 1..4 {
+        for (block, threshold) in shape.routed_blocks().zip(&thresholds) {
             let z = model.router(block, &pass.residuals[block]).unwrap().to_vec1::<f32>().unwrap();
             for (token, z) in z.iter().enumerate() {
-                let running = shape.policy != Policy::Halt || pass.active[block - 1][token];
-                assert_eq!(pass.active[block][token], *z < thresholds[block - 1] && running);
+                let ran = |block: usize| pass.active[block][token];
+                if shape.policy == Policy::Exit {
+                    // Who is halted runs the exit block of that place, and nothing after it.
+                    assert!(!ran(block + 1) || *z < *threshold);
+                    assert!(!ran(block) || ran(block + 1) || *z >= *threshold);
+                } else {
+                    let running = shape.policy != Policy::Halt || ran(block - 1);
+                    assert_eq!(ran(block), *z < *threshold && running);
+                }
             }
         }
     }
@@ -202,6 +210,26 @@ fn omitted_tokens_are_invisible_to_later_ones_and_kept_ones_are_not() {
     assert_eq!(project[..6], kept[..6]);
     assert_ne!(project[6], kept[6]);
     assert_eq!(project, all_kept);
+}
+
+#[test]
+fn a_token_that_leaves_has_the_residual_of_its_exit_block() {
+    for shape in shapes().into_iter().filter(|shape| shape.policy == Policy::Exit) {
+        let (model, tokens) = (model(&shape, 11), tokens(11));
+        let hard = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
+        let open = forward(&model, &tokens, &Gates::Open);
+        let mut seen = [0; 5];
+        for token in 0..tokens.len() {
+            let depth = hard.active.iter().filter(|active| active[token]).count();
+            seen[depth] += 1;
+            let alone = model.at_depth(depth, &open, None).unwrap().to_vec2::<f32>().unwrap();
+            assert_eq!(values(&hard, 4)[token], alone[token], "token {token}, {depth} blocks");
+        }
+        assert!(seen[2..].iter().all(|count| *count > 0) && seen[..2] == [0, 0], "{seen:?}");
+        let depths: Vec<usize> =
+            (0..tokens.len()).map(|token| hard.active.iter().filter(|active| active[token]).count()).collect();
+        assert_eq!(values(&forward(&model, &tokens, &Gates::Depths(&depths)), 4), values(&hard, 4));
+    }
 }
 
 #[test]

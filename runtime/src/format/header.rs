@@ -170,6 +170,10 @@ pub enum Policy {
     Skip,
     /// A token that is inactive once is inactive in all later blocks, whose routers are not evaluated.
     Halt,
+    /// As [`Policy::Halt`], but the last block that a halting token runs is one of its router's own, an exit block, in place of the block
+    /// that it does not run. Goes with [`Cache::Share`] of 2 or more blocks and fewer than all: the first router stands before the last
+    /// block with keys and values, the last router before the last block but one.
+    Exit,
 }
 
 /// Which keys and values there are, above all of a token that is inactive in a block.
@@ -201,10 +205,11 @@ pub struct Routing {
     pub soft_scaling: bool,
 }
 
-/// One calibrated trade of quality against work. A token is active in block `b` when the router's `z < thresholds[b - 1]`.
+/// One calibrated trade of quality against work. A token runs the block that a router stands before when the router's
+/// `z < threshold`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct OperatingPoint {
-    /// One threshold per router, for blocks `1..blocks`; empty for a dense model.
+    /// One threshold per router; empty for a dense model.
     pub thresholds: Vec<f32, MAX_ROUTERS>,
     /// Share of token-layer operations saved, `0..=1`, measured by `exporter calibrate` on the validation split through the int8 blob
     /// (whatever the element type of this one). The thresholds were fitted to the first part of that split.

@@ -59,10 +59,11 @@ impl Reader<'_> {
                 _ => Element::Int4 { int8: MatrixSet(self.byte()) },
             },
             routing: Routing {
-                policy: match self.variant(3) {
+                policy: match self.variant(4) {
                     0 => Policy::Dense,
                     1 => Policy::Skip,
-                    _ => Policy::Halt,
+                    2 => Policy::Halt,
+                    _ => Policy::Exit,
                 },
                 cache: match self.variant(3) {
                     0 => Cache::Project,

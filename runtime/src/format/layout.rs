@@ -1,8 +1,8 @@
 //! Where each tensor lies in a blob: a pure function of the shape, used by writer and reader alike.
 //!
 //! ```text
-//! prelude | header | embedding | position | block 0 | block 1 | ... | final norm | head (if separate)
-//! block:  router (blocks >= 1 of a routed model) | norm1 | query | key_value (unless shared) | output | norm2 | up | down
+//! prelude | header | embedding | position | block 0 | block 1 | ... | exit block 0 | ... | final norm | head (if separate)
+//! block:  router (blocks >= 1 of a model that skips or halts; exit blocks) | norm1 | query | key_value (unless shared) | output | norm2 | up | down
 //! linear: weights | scales (int8, int4) | bias (if any)
 //! ```
 //!
@@ -77,7 +77,7 @@ pub struct RouterLayout {
 /// One block's tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockLayout {
-    /// The router that decides whether a token runs this block; none for block 0 and for dense models.
+    /// The router that decides whether a token runs this block, of an exit block whether it runs that instead of the block of its place.
     pub router: Option<RouterLayout>,
     /// Before attention.
     pub norm1: NormLayout,
@@ -113,6 +113,8 @@ pub struct Layout {
     second_block: usize,
     block_bytes: usize,  // of each but the first
     shared_bytes: usize, // of each without keys and values
+    first_exit: usize,
+    exit_bytes: usize,
 }
 
 struct Cursor(usize);
@@ -194,10 +196,13 @@ impl Layout {
         let first_block = cursor.0;
         cursor.block(shape, false, true);
         let second_block = cursor.0;
-        let routed = shape.routers() > 0;
+        let routed = shape.holds_router(1);
+        let exit_bytes = block_bytes(shape, true, false);
         let (block_bytes, shared_bytes) = (block_bytes(shape, routed, true), block_bytes(shape, routed, false));
         let own = shape.cached_blocks();
         cursor.0 += (own - 1) * block_bytes + (shape.blocks - own) * shared_bytes;
+        let first_exit = cursor.0;
+        cursor.0 += (shape.stored_blocks() - shape.blocks) * exit_bytes;
         let final_norm = cursor.norm(shape);
         let head = if shape.variants.tied_head {
             None
@@ -205,30 +210,49 @@ impl Layout {
             Some(cursor.linear(shape.element.outside_blocks(), shape.vocabulary, shape.width, false))
         };
         let total = cursor.0;
-        Self { embedding, position, final_norm, head, total, shape: *shape, first_block, second_block, block_bytes, shared_bytes }
+        Self {
+            embedding,
+            position,
+            final_norm,
+            head,
+            total,
+            shape: *shape,
+            first_block,
+            second_block,
+            block_bytes,
+            shared_bytes,
+            first_exit,
+            exit_bytes,
+        }
     }
 
-    /// Where a block after the first starts.
+    /// Where a stored block after the first starts.
     const fn later_block(&self, block: usize) -> Cursor {
+        if block >= self.shape.blocks {
+            return Cursor(self.first_exit + (block - self.shape.blocks) * self.exit_bytes);
+        }
         let own = self.shape.cached_blocks();
         let (before, shared) = if block < own { (block - 1, 0) } else { (own - 1, block - own) };
         Cursor(self.second_block + before * self.block_bytes + shared * self.shared_bytes)
     }
 
-    /// The tensors of block `block`.
+    /// The tensors of stored block `block`; those from [`Shape::blocks`] on are exit blocks.
     pub const fn block(&self, block: usize) -> BlockLayout {
         if block == 0 {
             return Cursor(self.first_block).block(&self.shape, false, true);
         }
-        self.later_block(block).block(&self.shape, self.shape.routers() > 0, block < self.shape.cached_blocks())
+        self.later_block(block).block(&self.shape, self.shape.holds_router(block), block < self.shape.cached_blocks())
     }
 
-    /// The router before block `block`: none before the first and in dense models.
+    /// The router before block `block`, if there is one.
     pub const fn router(&self, block: usize) -> Option<RouterLayout> {
-        if block == 0 || self.shape.routers() == 0 {
-            return None;
+        match self.shape.router_before(block) {
+            Some(router) if self.shape.stored_blocks() > self.shape.blocks => {
+                Some(self.later_block(self.shape.blocks + router).router(&self.shape))
+            }
+            Some(_) => Some(self.later_block(block).router(&self.shape)),
+            None => None,
         }
-        Some(self.later_block(block).router(&self.shape))
     }
 }
 
@@ -238,7 +262,7 @@ impl Layout {
     pub fn visit(&self, visit: &mut Visitor<'_>) {
         visit_linear(&["embedding", "embedding.scales", ""], 0, &self.embedding, visit);
         visit("position", 0, self.position, matches!(self.shape.variants.position, Position::Rotary));
-        for index in 0..self.shape.blocks {
+        for index in 0..self.shape.stored_blocks() {
             let block = self.block(index);
             if let Some(router) = &block.router {
                 visit_linear(&["router.hidden", "router.hidden.scales", "router.hidden.bias"], index, &router.hidden, visit);

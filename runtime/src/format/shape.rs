@@ -129,13 +129,22 @@ impl Shape {
         multiple("mlp_width", mlp_width, COLUMN_MULTIPLE)?;
         let router_width = match header.routing.policy {
             Policy::Dense => range("router_width of a dense model", router_width, 0, 0)?,
-            Policy::Skip | Policy::Halt => range("router_width", router_width, 1, MAX_ROUTER_WIDTH)?,
+            Policy::Skip | Policy::Halt | Policy::Exit => range("router_width", router_width, 1, MAX_ROUTER_WIDTH)?,
         };
         match header.routing.cache {
             Cache::Project => 0,
             Cache::Omit { kept } => range("kept positions", kept, 0, context)?,
             Cache::Share { blocks: own } => range("blocks with keys and values", own, 1, blocks)?,
         };
+        if header.routing.policy == Policy::Exit {
+            range("blocks of a model with exit blocks", header.geometry.blocks, 3, MAX_BLOCKS)?;
+            let own = match header.routing.cache {
+                Cache::Share { blocks } => blocks,
+                Cache::Project | Cache::Omit { .. } => header.geometry.blocks,
+            };
+            range("blocks with keys and values of a model with exit blocks", own, 2, blocks - 1)?;
+            range("soft scaling of a model with exit blocks", u16::from(header.routing.soft_scaling), 0, 0)?;
+        }
         if let Element::Int4 { int8 } = header.element {
             range("int8 matrices (bit set) of an int4 model", u16::from(int8.0), 0, usize::from(MatrixSet::ALL.0) - 1)?;
         }
@@ -192,11 +201,58 @@ impl Shape {
         }
     }
 
-    /// Number of routers: one before every block but the first, none in a dense model.
-    pub const fn routers(&self) -> usize {
+    /// Fewest blocks that a token runs, of policy skip those before the first router: the token that router `r` halts runs
+    /// `shallowest() + r`, and the one that none halts all.
+    pub const fn shallowest(&self) -> usize {
         match self.policy {
-            Policy::Dense => 0,
-            Policy::Skip | Policy::Halt => self.blocks - 1,
+            Policy::Dense => self.blocks,
+            Policy::Skip | Policy::Halt => 1,
+            Policy::Exit => self.cached_blocks(),
+        }
+    }
+
+    /// Number of routers: none in a dense model, else one for each depth below the last.
+    pub const fn routers(&self) -> usize {
+        self.blocks - self.shallowest()
+    }
+
+    /// Blocks in order that a token of depth `depth` runs before its exit block, if it runs one.
+    pub const fn before_exit(&self, depth: usize) -> usize {
+        match self.policy {
+            Policy::Exit if depth < self.blocks => depth - 1,
+            _ => depth,
+        }
+    }
+
+    /// The blocks that have a router before them, in the order of the routers.
+    pub const fn routed_blocks(&self) -> core::ops::Range<usize> {
+        let first = match self.policy {
+            Policy::Dense | Policy::Skip | Policy::Halt => self.shallowest(),
+            Policy::Exit => self.shallowest() - 1,
+        };
+        first..first + self.routers()
+    }
+
+    /// The router before block `block`.
+    pub const fn router_before(&self, block: usize) -> Option<usize> {
+        let routed = self.routed_blocks();
+        if block >= routed.start && block < routed.end { Some(block - routed.start) } else { None }
+    }
+
+    /// Blocks of the blob: `blocks` that tokens pass in order, then the exit blocks, one for each router.
+    pub const fn stored_blocks(&self) -> usize {
+        match self.policy {
+            Policy::Dense | Policy::Skip | Policy::Halt => self.blocks,
+            Policy::Exit => self.blocks + self.routers(),
+        }
+    }
+
+    /// Whether a router's parameters are among those of stored block `block`: of a model with exit blocks among the exit block's.
+    pub const fn holds_router(&self, block: usize) -> bool {
+        match self.policy {
+            Policy::Dense => false,
+            Policy::Skip | Policy::Halt => block > 0,
+            Policy::Exit => block >= self.blocks,
         }
     }
 }
