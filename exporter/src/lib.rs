@@ -13,6 +13,7 @@ pub mod split;
 
 pub mod corpus;
 pub mod recipe;
+mod recipe_rules;
 
 pub mod config;
 pub mod tensors;
