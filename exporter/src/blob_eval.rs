@@ -132,7 +132,7 @@ pub fn evaluate(blob: &Blob<'_>, tokens: &[u16], point: usize, progress: &(dyn F
 pub fn evaluate_at_depths(blob: &Blob<'_>, tokens: &[u16], depths: &[u8], progress: &(dyn Fn(u64) + Sync)) -> Result<Evaluation> {
     let (blocks, inputs) = (blob.shape().blocks, tokens.len().saturating_sub(1));
     ensure!(depths.len() == inputs, "{} depths for {inputs} tokens", depths.len());
-    let least = if blob.shape().policy == Policy::Exit { blob.shape().shallowest() } else { 1 };
+    let least = if blob.shape().has_exit_blocks() { blob.shape().shallowest() } else { 1 };
     if let Some(depth) = depths.iter().find(|depth| !(least..=blocks).contains(&usize::from(**depth))) {
         bail!("a depth is {depth}, the model has {least} to {blocks}");
     }

@@ -39,7 +39,7 @@ impl Levels {
     pub fn new(policy: Policy, routers_predict_gain: bool, pass: OpenPass) -> Self {
         let routers = pass.outputs.len();
         match (routers_predict_gain, policy) {
-            (true, Policy::Halt | Policy::Exit) => Self::Priced(Path::new(&pass)),
+            (true, Policy::Halt | Policy::Exit { .. }) => Self::Priced(Path::new(&pass)),
             (true, _) => Self::Common(sorted(pass.outputs.concat()), routers),
             (false, _) => Self::PerRouter(pass.outputs.into_iter().map(sorted).collect()),
         }

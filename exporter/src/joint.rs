@@ -14,7 +14,7 @@ use crate::random::Purpose;
 use crate::recipe::Stage;
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use fathom::format::{Cache, Policy, Shape};
+use fathom::format::{Cache, Shape};
 use rand::Rng;
 
 /// Weight of the routed pass beside that of the open one.
@@ -73,10 +73,10 @@ fn shallow_exits(shape: &Shape, stage: &Stage) -> Vec<usize> {
 }
 
 /// Whether tokens that halt at these exits leave later tokens the keys and values that they would have left had they gone on: those of
-/// the last block that has its own are made of the residual after the block before it. Exit blocks are never before it.
+/// the last block that has its own are made of the residual after the block before it. An exit block counts as one more.
 fn halted_tokens_change_nothing(shape: &Shape, exits: &[usize]) -> bool {
-    let least = if shape.policy == Policy::Exit { 0 } else { shape.cached_blocks() };
-    matches!(shape.cache, Cache::Share { .. }) && exits.iter().all(|exit| exit + 1 >= least)
+    let before = |exit: usize| shape.before_exit(exit);
+    matches!(shape.cache, Cache::Share { .. }) && exits.iter().all(|exit| before(*exit) + 1 >= shape.cached_blocks())
 }
 
 /// Mean of each token's loss at its depth; `losses` of `[n]`, by depth from `shallowest`; `depths` `[n]`.
@@ -216,7 +216,8 @@ mod tests {
         let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
         let model = tiny.replace("\"halt\"", &format!("{policy:?}"));
         let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nsave = 0.25\n";
-        let recipe = Recipe::parse(&format!("{model}cached_blocks = {cached}\n{stage}{exits}")).unwrap();
+        let least = if policy == "exit" { "shallowest = 2\n" } else { "" };
+        let recipe = Recipe::parse(&format!("{model}{least}cached_blocks = {cached}\n{stage}{exits}")).unwrap();
         let config = Config {
             geometry: recipe.model.geometry(8),
             variants: recipe.model.variants(),
@@ -254,9 +255,13 @@ mod tests {
 
     #[test]
     fn with_shared_keys_and_values_the_open_pass_has_the_losses_of_the_routed_one() {
-        for (policy, cached, exits, wanted) in
-            [("halt", 1, "exits = [1, 2, 3]", true), ("halt", 2, "", true), ("halt", 3, "", false), ("exit", 2, "", true)]
-        {
+        for (policy, cached, exits, wanted) in [
+            ("halt", 1, "exits = [1, 2, 3]", true),
+            ("halt", 2, "", true),
+            ("halt", 3, "", false),
+            ("exit", 2, "", true),
+            ("exit", 3, "", false),
+        ] {
             let (mixed, routed, alike) = mixed_and_routed(policy, cached, exits);
             assert_eq!(alike, wanted);
             assert_eq!((mixed - routed).abs() < 1e-5, alike, "{policy}, {cached} cached blocks: {mixed} and {routed}");

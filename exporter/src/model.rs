@@ -148,16 +148,20 @@ pub struct Pass {
     pub gates: Vec<Tensor>,
     /// What each block's matrices were given, `[blocks]`.
     pub inputs: Vec<Inputs>,
-    /// Keys and values that later blocks share, before rotation, `[n, 2 * kv_heads * head_dim]`.
-    shared: Option<Tensor>,
+    /// Keys and values of the blocks that have them, before rotation, `[n, 2 * kv_heads * head_dim]` each.
+    key_values: Vec<Tensor>,
     /// Tokens of a sequence.
     time: usize,
 }
 
-/// What a block's branches are multiplied by.
-struct Scale {
-    gate: Option<Tensor>, // [n, 1]
-    mask: Option<Tensor>, // [n, 1], 1 for tokens that run the block
+/// What a block meets besides the residual.
+struct Around<'a> {
+    time: usize,
+    active: &'a [bool],
+    /// Keys and values for a block that has none, `[n, 2 * kv_heads * head_dim]`.
+    shared: Option<&'a Tensor>,
+    gate: Option<Tensor>, // [n, 1], multiplies the branches
+    mask: Option<Tensor>, // [n, 1], 1 for active tokens
 }
 
 /// `[n, 1]`, none where every token is active.
@@ -261,9 +265,16 @@ impl Model {
             let places = Tensor::from_vec((0..n).map(|i| (i % time) as u32).collect::<Vec<_>>(), n, &Device::Cpu)?;
             h = (h + position.index_select(&places, 0)?)?;
         }
-        let mut pass =
-            Pass { residuals: vec![h.clone()], active: Vec::new(), gates: Vec::new(), inputs: Vec::new(), shared: None, time };
+        let mut pass = Pass {
+            residuals: vec![h.clone()],
+            active: Vec::new(),
+            gates: Vec::new(),
+            inputs: Vec::new(),
+            key_values: Vec::new(),
+            time,
+        };
         let mut running = vec![true; n];
+        let mut leaving: Vec<(usize, Vec<bool>)> = Vec::new(); // routers, and who left there
         for (index, block) in self.blocks.iter().enumerate() {
             let router = self.router_before(index);
             let z = match (router, gates) {
@@ -271,7 +282,7 @@ impl Model {
                 (Some(router), Gates::Open) if self.shape.soft_scaling => Some(router.forward(&h)?),
                 _ => None,
             };
-            let mut active = self.decide(index, gates, z.as_ref(), &running)?;
+            let active = self.decide(index, gates, z.as_ref(), &running)?;
             let gate = match z {
                 Some(z) if matches!(gates, Gates::Soft) || self.shape.soft_scaling => {
                     // 1 - sigmoid(z)
@@ -283,26 +294,31 @@ impl Model {
                 }
                 _ => None,
             };
-            let scale = Scale { gate, mask: mask(&active)? };
+            let shared = pass.key_values.get(self.shape.cache_of(index));
+            let around = Around { time, active: &active, shared, gate, mask: mask(&active)? };
             let (inputs, query_key_value);
-            (h, inputs, query_key_value) = self.block(block, &h, &pass, &active, &scale, dropout.as_deref_mut())?;
-            if index + 1 == self.shape.cached_blocks() && index + 1 < self.blocks.len() {
+            (h, inputs, query_key_value) = self.block(block, &h, &around, dropout.as_deref_mut())?;
+            if block.key_value.is_some() && (!self.exits.is_empty() || self.shape.cached_blocks() < self.shape.blocks) {
                 let rows = self.shape.key_value_rows();
-                pass.shared = Some(query_key_value.narrow(1, query_key_value.dims()[1] - rows, rows)?.contiguous()?);
+                pass.key_values.push(query_key_value.narrow(1, query_key_value.dims()[1] - rows, rows)?.contiguous()?);
             }
             let ran = std::mem::replace(&mut running, active.clone());
-            if let Some(exit) = self.shape.router_before(index).and_then(|router| self.exits.get(router)) {
-                // Its residual is what it was before the block, as if the block were not there.
-                let leaves: Vec<bool> = ran.iter().zip(&running).map(|(ran, runs)| *ran && !runs).collect();
-                if leaves.contains(&true) {
-                    let scale = Scale { gate: None, mask: mask(&leaves)? };
-                    (h, ..) = self.block(exit, &h, &pass, &leaves, &scale, dropout.as_deref_mut())?;
-                    active.iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
+            pass.active.push(active);
+            if let Some(router) = self.shape.router_before(index).filter(|router| *router < self.exits.len()) {
+                leaving.push((router, ran.iter().zip(&running).map(|(ran, runs)| *ran && !runs).collect()));
+            }
+            if index + 1 >= self.shape.cached_blocks() {
+                // Residuals of who left are what they were, as if the blocks since were not there.
+                for (router, leaves) in leaving.drain(..).filter(|(_, leaves)| leaves.contains(&true)) {
+                    let place = self.shape.routed_blocks().start + router;
+                    let shared = pass.key_values.get(self.shape.cache_of(place));
+                    let around = Around { time, active: &leaves, shared, gate: None, mask: mask(&leaves)? };
+                    (h, ..) = self.block(&self.exits[router], &h, &around, dropout.as_deref_mut())?;
+                    pass.active[place].iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
                 }
             }
             pass.inputs.push(inputs);
             pass.residuals.push(h.clone());
-            pass.active.push(active);
         }
         Ok(pass)
     }
@@ -312,24 +328,22 @@ impl Model {
         &self,
         block: &Block,
         h: &Tensor,
-        pass: &Pass,
-        active: &[bool],
-        scale: &Scale,
+        around: &Around<'_>,
         mut dropout: Option<&mut Dropout<'_>>,
     ) -> Result<(Tensor, Inputs, Tensor)> {
         let mut add = |h: &Tensor, branch: Tensor| {
             let branch = if let Some(dropout) = &mut dropout { dropout(&branch)? } else { branch };
-            let branch = if let Some(gate) = &scale.gate { branch.broadcast_mul(gate)? } else { branch };
-            let branch = if let Some(mask) = &scale.mask { branch.broadcast_mul(mask)? } else { branch };
+            let branch = if let Some(gate) = &around.gate { branch.broadcast_mul(gate)? } else { branch };
+            let branch = if let Some(mask) = &around.mask { branch.broadcast_mul(mask)? } else { branch };
             h + branch
         };
         let attention = block.norm1.forward(h)?;
-        let query_key_value = match (&block.key_value, &pass.shared) {
+        let query_key_value = match (&block.key_value, around.shared) {
             (Some(key_value), _) => block.query.forward_with(key_value, &attention)?,
             (None, Some(shared)) => Tensor::cat(&[&block.query.forward(&attention)?, shared], 1)?,
             (None, None) => candle_core::bail!("a block has no keys and values, and none before it to share"),
         };
-        let output = self.attention(pass.time, active).apply(&query_key_value)?;
+        let output = self.attention(around.time, around.active).apply(&query_key_value)?;
         let h = add(h, block.output.forward(&output)?)?;
         let up = block.norm2.forward(&h)?;
         let down = activate(&block.up.forward(&up)?, self.shape.variants.mlp)?;
@@ -344,9 +358,12 @@ impl Model {
     /// The model has no such exit block; those of candle.
     pub fn exit(&self, router: usize, pass: &Pass, dropout: Option<&mut Dropout<'_>>) -> Result<(Tensor, Inputs)> {
         let Some(exit) = self.exits.get(router) else { candle_core::bail!("the model has no exit block {router}") };
-        let before = &pass.residuals[self.shape.routed_blocks().start + router];
+        let place = self.shape.routed_blocks().start + router;
+        let before = &pass.residuals[place];
         let everyone = vec![true; before.dims()[0]];
-        let (h, inputs, _) = self.block(exit, before, pass, &everyone, &Scale { gate: None, mask: None }, dropout)?;
+        let shared = pass.key_values.get(self.shape.cache_of(place));
+        let around = Around { time: pass.time, active: &everyone, shared, gate: None, mask: None };
+        let (h, inputs, _) = self.block(exit, before, &around, dropout)?;
         Ok((h, inputs))
     }
 

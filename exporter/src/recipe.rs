@@ -50,6 +50,9 @@ pub struct ModelRecipe {
     pub tied_head: bool,
     /// Routing policy.
     pub policy: PolicyName,
+    /// Blocks that a token runs at least under policy exit, its exit block included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shallowest: Option<u16>,
     /// Positions that always keep keys and values where inactive tokens leave none; absent: inactive tokens' are projected.
     #[serde(default)]
     pub omit_after: Option<u16>,
@@ -103,7 +106,7 @@ pub enum PolicyName {
     Skip,
     /// Once inactive, inactive to the end.
     Halt,
-    /// As halt, but the last block of a token that halts is its router's own. Needs `cached_blocks`, which also is the least depth.
+    /// As halt, but the last block of a token that halts is its router's own. Needs `shallowest`.
     Exit,
 }
 
@@ -246,7 +249,7 @@ impl ModelRecipe {
                 PolicyName::Dense => Policy::Dense,
                 PolicyName::Skip => Policy::Skip,
                 PolicyName::Halt => Policy::Halt,
-                PolicyName::Exit => Policy::Exit,
+                PolicyName::Exit => Policy::Exit { shallowest: self.shallowest.unwrap_or_default() },
             },
             cache: match (self.omit_after, self.cached_blocks) {
                 (Some(kept), _) => Cache::Omit { kept },

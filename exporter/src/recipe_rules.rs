@@ -13,13 +13,16 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
     if recipe.model.omit_after.is_some() && recipe.model.cached_blocks.is_some() {
         return Err("omit_after and cached_blocks exclude each other: inactive tokens either leave nothing or are shared".into());
     }
+    let policy = recipe.model.policy;
+    if (policy == PolicyName::Exit) != recipe.model.shallowest.is_some() {
+        return Err("policy exit needs shallowest, the least depth, and no other policy has it".into());
+    }
     for (index, stage) in recipe.stages.iter().enumerate() {
         values(stage)
             .and_then(|()| depths(recipe, stage))
             .and_then(|()| place(recipe, index, stage))
             .map_err(|what| format!("stage {index}: {what}"))?;
     }
-    let policy = recipe.model.policy;
     let has = |wanted: fn(Kind) -> bool| recipe.stages.iter().any(|stage| wanted(stage.kind));
     if policy == PolicyName::Exit && !has(|kind| kind == Kind::Joint) {
         return Err("policy exit needs a stage of kind joint: no other trains exit blocks".into());
@@ -88,14 +91,13 @@ fn depths(recipe: &Recipe, stage: &Stage) -> Result<(), String> {
     if !stage.exits.is_empty() && !stage.exits.contains(&blocks) {
         return fail(format!("exits must include the last depth, {blocks}: the blocks after the last exit would learn nothing"));
     }
-    let exit_blocks = recipe.model.policy == PolicyName::Exit;
-    let least = if exit_blocks { recipe.model.cached_blocks.map_or(all, usize::from) } else { 1 };
-    if exit_blocks {
+    let least = recipe.model.shallowest.map_or(1, usize::from);
+    if recipe.model.policy == PolicyName::Exit {
         if stage.random_depth > 0.0 || (stage.kind != Kind::Quantise && !stage.exits.is_empty()) {
             return fail("policy exit has its exits where its routers are: leave out exits and random_depth");
         }
         if let Some(exit) = stage.exits.iter().find(|exit| **exit < least) {
-            return fail(format!("exit {exit}: the shallowest of policy exit is cached_blocks, {least}"));
+            return fail(format!("exit {exit} is less than shallowest, {least}"));
         }
     }
     let most = (1.0 - least as f64 / all as f64).max(0.0);
@@ -166,10 +168,12 @@ mod tests {
                 "stage 0: save is 0.7, but 3 blocks save 0 to 0.667",
             ),
             ("kind = \"trunk\"\nblocks = 2", "kind = \"joint\"\nshallow_weight = -1.0", "stage 0: shallow_weight is -1"),
+            ("policy = \"halt\"", "policy = \"exit\"", "policy exit needs shallowest"),
+            ("policy = \"halt\"", "policy = \"halt\"\nshallowest = 2", "policy exit needs shallowest"),
             ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
             (
                 "policy = \"halt\"",
-                "policy = \"exit\"\ncached_blocks = 2",
+                "policy = \"exit\"\nshallowest = 2",
                 "stage 1: policy exit has its exits where its routers are",
             ),
         ];
@@ -180,17 +184,14 @@ mod tests {
         }
         let model = TINY.split("[[stage]]").next().unwrap();
         assert!(Recipe::parse(model).is_err());
-        let exit = model.replace("\"halt\"", "\"exit\"")
-            + "cached_blocks = 2\n[[stage]]\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\n";
+        let exit =
+            model.replace("\"halt\"", "\"exit\"") + "shallowest = 2\n[[stage]]\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\n";
         for (stage, wanted) in [
             ("kind = \"joint\"\nsave = 0.3\n", None),
             ("kind = \"trunk\"\n", Some("policy exit needs a stage of kind joint")),
             ("kind = \"joint\"\nsave = 0.4\n", Some("stage 0: save is 0.4, but 3 blocks save 0 to 0.333")),
             ("kind = \"joint\"\nexits = [2, 3]\n", Some("stage 0: policy exit has its exits")),
-            (
-                "kind = \"quantise\"\nbits = 4\nexits = [1, 3]\n",
-                Some("stage 0: exit 1: the shallowest of policy exit is cached_blocks, 2"),
-            ),
+            ("kind = \"quantise\"\nbits = 4\nexits = [1, 3]\n", Some("stage 0: exit 1 is less than shallowest, 2")),
         ] {
             let error = Recipe::parse(&(exit.clone() + stage)).err();
             assert!(error.as_deref().unwrap_or_default().starts_with(wanted.unwrap_or_default()), "{error:?}");

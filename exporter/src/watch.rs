@@ -34,7 +34,7 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
     let text = corpus.validation();
     let inputs = (text.len() - 1) / shape.context * shape.context;
     let inputs = inputs.min(WINDOWS * shape.context);
-    let halts = matches!(kind, Kind::Routers | Kind::Joint) && matches!(shape.policy, Policy::Halt | Policy::Exit);
+    let halts = matches!(kind, Kind::Routers | Kind::Joint) && matches!(shape.policy, Policy::Halt | Policy::Exit { .. });
     let (mut nats, mut gates, mut outputs) = (0.0, vec![0.0; shape.routers()], vec![Vec::new(); shape.routers()]);
     for start in (0..inputs).step_by(WINDOWS / 2 * shape.context) {
         let end = inputs.min(start + WINDOWS / 2 * shape.context);

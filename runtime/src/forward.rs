@@ -36,14 +36,20 @@ impl<P: Probe> Session<'_, P> {
                     self.mlp(&block, index);
                 }
             }
-            if let (Policy::Exit, Some(router)) = (self.shape.policy, self.shape.router_before(index)) {
-                self.exit(index, self.shape.blocks + router, tile.len());
+            if self.shape.has_exit_blocks() && index + 1 >= self.shape.cached_blocks() {
+                // Until the last block with keys and values, whoever halted leaves its own as it was then.
+                let first = if index + 1 == self.shape.cached_blocks() { 0 } else { index };
+                for left in first..=index {
+                    if let Some(router) = self.shape.router_before(left) {
+                        self.exit(left, self.shape.blocks + router, tile.len());
+                    }
+                }
             }
-            if cached_count == 0 && matches!(self.shape.policy, Policy::Halt | Policy::Exit) {
+            if cached_count == 0 && matches!(self.shape.policy, Policy::Halt | Policy::Exit { .. }) {
                 break; // all have halted, and what leaves nothing in this cache leaves nothing in the later ones
             }
         }
-        if self.shape.policy == Policy::Exit {
+        if self.shape.has_exit_blocks() {
             // Only now: the routers before later blocks would have asked those that left.
             let all = u32::MAX >> (u32::BITS - self.shape.blocks as u32);
             let masks = self.arena.trace.iter_mut().skip(self.position).take(tile.len());
@@ -52,7 +58,7 @@ impl<P: Probe> Session<'_, P> {
         self.position += tile.len();
     }
 
-    /// Runs exit block `exit` for the rows of the tile that ran every block before `index`, but not that.
+    /// Runs exit block `exit` for the rows of the tile that ran every block before `index`, but not that. Its keys and values are complete.
     #[inline(never)]
     fn exit(&mut self, index: usize, exit: usize, tokens: usize) {
         let before = (1 << index) - 1;
@@ -128,7 +134,7 @@ impl<P: Probe> Session<'_, P> {
         let (mut next, mut active_count, mut cached_count) = (0, 0, 0);
         for (row, mask) in trace.iter_mut().enumerate() {
             let overruled = match (threshold, shape.policy) {
-                (None, Policy::Exit) => None, // nowhere to leave to
+                (None, Policy::Exit { .. }) => None, // nowhere to leave to
                 _ => probe.overrule(*position + row, index),
             };
             let is_active = match threshold {

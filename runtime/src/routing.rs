@@ -34,6 +34,6 @@ pub(crate) fn is_running(shape: &Shape, block: usize, mask: u32) -> bool {
     match shape.policy {
         Policy::Dense | Policy::Skip => true,
         // Still active in the block before: a halted token is never asked again.
-        Policy::Halt | Policy::Exit => block == 0 || mask >> (block - 1) & 1 == 1,
+        Policy::Halt | Policy::Exit { .. } => block == 0 || mask >> (block - 1) & 1 == 1,
     }
 }

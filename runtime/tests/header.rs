@@ -32,7 +32,8 @@ fn variants() -> impl Strategy<Value = Variants> {
 }
 
 fn routing() -> impl Strategy<Value = Routing> {
-    let policy = prop_oneof![Just(Policy::Dense), Just(Policy::Skip), Just(Policy::Halt), Just(Policy::Exit)];
+    let exit = short().prop_map(|shallowest| Policy::Exit { shallowest });
+    let policy = prop_oneof![Just(Policy::Dense), Just(Policy::Skip), Just(Policy::Halt), exit];
     let cache = prop_oneof![
         Just(Cache::Project),
         short().prop_map(|kept| Cache::Omit { kept }),

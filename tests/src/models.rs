@@ -82,8 +82,8 @@ pub fn routed(policy: Policy, cache: Cache, element: Element) -> Header {
         header.default_point = 0;
     }
     // The routers of a model with exit blocks are fewer.
-    if let (Policy::Exit, Cache::Share { blocks }) = (policy, cache) {
-        let routers = usize::from(header.geometry.blocks - blocks);
+    if let Policy::Exit { shallowest } = policy {
+        let routers = usize::from(header.geometry.blocks - shallowest);
         header.operating_points.iter_mut().for_each(|point| point.thresholds.truncate(routers));
     }
     header

@@ -99,7 +99,9 @@ fn headers() -> Vec<Header> {
         of(Policy::Halt, kept),
         of(Policy::Dense, shared),
         of(Policy::Halt, shared),
-        of(Policy::Exit, shared),
+        of(Policy::Exit { shallowest: 2 }, shared),
+        of(Policy::Exit { shallowest: 2 }, Cache::Project),
+        of(Policy::Exit { shallowest: 3 }, shared),
         of(Policy::Skip, Cache::Project),
         of(Policy::Skip, kept),
     ]
@@ -114,7 +116,7 @@ fn cycles_follow_from_depths_for_every_policy_and_cache() {
         let depths = match header.routing.policy {
             Policy::Dense => 1,
             Policy::Skip | Policy::Halt => 4,
-            Policy::Exit => 3, // none below the blocks with keys and values
+            Policy::Exit { shallowest } => 5 - usize::from(shallowest),
         };
         assert_eq!(costs.depths.len(), depths);
         let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Default };

@@ -138,7 +138,7 @@ fn float_f16_and_int8_agree_where_tokens_leave_through_exit_blocks() {
         }
         routed += 1;
         let last = folder.shape.blocks - 1;
-        folder.config.routing.policy = Policy::Exit;
+        folder.config.routing.policy = Policy::Exit { shallowest: last as u16 };
         folder.config.routing.cache = Cache::Share { blocks: last as u16 };
         folder.config.routing.soft_scaling = false;
         folder.shape = folder.config.shape().unwrap();

@@ -62,7 +62,7 @@ fn exit_blocks_take_weights_and_no_memory() {
         let shape = Shape::new(&header).unwrap();
         (Plan::new(&shape, 8).unwrap().bytes(), random_blob(&header, 5).bytes().len())
     };
-    let ((memory, small), (same, large)) = (plan(Policy::Halt), plan(Policy::Exit));
+    let ((memory, small), (same, large)) = (plan(Policy::Halt), plan(Policy::Exit { shallowest: 2 }));
     assert_eq!(memory, same);
     assert!(small < large);
 }
@@ -79,7 +79,11 @@ fn every_policy_and_cache_is_independent_of_the_tile() {
                 }
             }
         }
-        assert_tiles_agree(&routed(Policy::Exit, SHARED, element));
+        for cache in [Cache::Project, Cache::Share { blocks: 1 }, SHARED, Cache::Share { blocks: 3 }] {
+            for shallowest in [2, 3] {
+                assert_tiles_agree(&routed(Policy::Exit { shallowest }, cache, element));
+            }
+        }
     }
 }
 
@@ -181,7 +185,7 @@ fn depths_that_the_routers_chose_give_the_same_bits_when_forced() {
 
 #[test]
 fn tokens_with_exit_blocks_leave_at_the_depths_that_were_forced_or_chosen() {
-    let header = routed(Policy::Exit, SHARED, Element::Int8);
+    let header = routed(Policy::Exit { shallowest: 2 }, SHARED, Element::Int8);
     let tokens = tokens(&header, 9, 24);
     let depths = |masks: &[u32]| masks.iter().map(|mask| mask.count_ones() as usize).collect::<Vec<_>>();
     // Weights whose routers let tokens go at every depth.

@@ -226,7 +226,7 @@ impl Judged<'_> {
         let shape = &self.folder.shape;
         let passed = |(depth, tokens): (usize, &usize)| depth.saturating_sub(shape.shallowest()) * tokens;
         let passed: usize = point.depths.iter().enumerate().map(passed).sum();
-        let exit = if shape.policy == Policy::Exit { self.macs.block - self.macs.key_value } else { 0 };
+        let exit = if shape.has_exit_blocks() { self.macs.block - self.macs.key_value } else { 0 };
         let macs = (passed * (self.macs.head + exit)) as f64 / point.evaluated_tokens.max(1) as f64;
         let cycles_per_mac = self.costs.map_or(0.0, |costs| match costs.depths[..] {
             [.., before, last] => (last.base - before.base) / (self.macs.block - self.macs.key_value) as f64,

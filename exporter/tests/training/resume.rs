@@ -34,6 +34,7 @@ fn joint_by_muon() -> Recipe {
 fn with_exit_blocks() -> Recipe {
     let mut recipe = joint_by_muon();
     recipe.model.policy = PolicyName::Exit;
+    recipe.model.shallowest = Some(2);
     recipe.stages[0].save = 0.3;
     recipe
 }

@@ -84,8 +84,17 @@ fn shapes() -> Vec<Shape> {
             }
         }
     }
-    all.extend([false, true].map(|modern| shape(Policy::Exit, Cache::Share { blocks: 2 }, false, modern)));
+    for cache in [Cache::Project, Cache::Share { blocks: 2 }, Cache::Share { blocks: 3 }] {
+        for shallowest in [2, 3] {
+            all.extend([false, true].map(|modern| shape(Policy::Exit { shallowest }, cache, false, modern)));
+        }
+    }
     all
+}
+
+/// Whether tokens that halt have left all their keys and values by then, so that they run their exit blocks at once.
+fn leaves_at_once(shape: &Shape) -> bool {
+    !shape.has_exit_blocks() || shape.cached_blocks() <= shape.shallowest()
 }
 
 /// Thresholds at the median of each router's outputs at full depth, so that routing is mixed.
@@ -111,7 +120,7 @@ fn infinite_thresholds_are_full_depth() {
 
 #[test]
 fn closed_routers_leave_the_first_block_alone() {
-    for shape in shapes().into_iter().filter(|shape| shape.policy != Policy::Exit) {
+    for shape in shapes().into_iter().filter(|shape| !shape.has_exit_blocks()) {
         let (model, tokens) = (model(&shape, 4), tokens(4));
         let pass = forward(&model, &tokens, &Gates::Hard(&[f32::NEG_INFINITY; 3]));
         assert!(pass.active[0].iter().all(|active| *active));
@@ -130,7 +139,7 @@ fn halting_is_monotone_and_skipping_is_not() {
             for pair in pass.active.windows(2) {
                 let back = pair[0].iter().zip(&pair[1]).filter(|(before, after)| !**before && **after).count();
                 match shape.policy {
-                    Policy::Halt | Policy::Exit => assert_eq!(back, 0),
+                    Policy::Halt | Policy::Exit { .. } => assert_eq!(back, 0),
                     _ => returned += back,
                 }
             }
@@ -141,7 +150,7 @@ fn halting_is_monotone_and_skipping_is_not() {
 
 #[test]
 fn inactive_tokens_are_carried_and_active_ones_are_not() {
-    for shape in shapes() {
+    for shape in shapes().into_iter().filter(|shape| leaves_at_once(shape)) {
         let (model, tokens) = (model(&shape, 6), tokens(6));
         let pass = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
         let mut seen = [0; 2];
@@ -166,7 +175,7 @@ fn decisions_are_the_routers_outputs_against_the_thresholds() {
             let z = model.router(block, &pass.residuals[block]).unwrap().to_vec1::<f32>().unwrap();
             for (token, z) in z.iter().enumerate() {
                 let ran = |block: usize| pass.active[block][token];
-                if shape.policy == Policy::Exit {
+                if shape.has_exit_blocks() {
                     // Who is halted runs the exit block of that place, and nothing after it.
                     assert!(!ran(block + 1) || *z < *threshold);
                     assert!(!ran(block) || ran(block + 1) || *z >= *threshold);
@@ -214,7 +223,7 @@ fn omitted_tokens_are_invisible_to_later_ones_and_kept_ones_are_not() {
 
 #[test]
 fn a_token_that_leaves_has_the_residual_of_its_exit_block() {
-    for shape in shapes().into_iter().filter(|shape| shape.policy == Policy::Exit) {
+    for shape in shapes().into_iter().filter(|shape| shape.has_exit_blocks() && leaves_at_once(shape)) {
         let (model, tokens) = (model(&shape, 11), tokens(11));
         let hard = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
         let open = forward(&model, &tokens, &Gates::Open);
@@ -225,7 +234,8 @@ fn a_token_that_leaves_has_the_residual_of_its_exit_block() {
             let alone = model.at_depth(depth, &open, None).unwrap().to_vec2::<f32>().unwrap();
             assert_eq!(values(&hard, 4)[token], alone[token], "token {token}, {depth} blocks");
         }
-        assert!(seen[2..].iter().all(|count| *count > 0) && seen[..2] == [0, 0], "{seen:?}");
+        let (below, reached) = seen.split_at(shape.shallowest());
+        assert!(reached.iter().all(|count| *count > 0) && below.iter().all(|count| *count == 0), "{seen:?}");
         let depths: Vec<usize> =
             (0..tokens.len()).map(|token| hard.active.iter().filter(|active| active[token]).count()).collect();
         assert_eq!(values(&forward(&model, &tokens, &Gates::Depths(&depths)), 4), values(&hard, 4));

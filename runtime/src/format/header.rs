@@ -171,9 +171,12 @@ pub enum Policy {
     /// A token that is inactive once is inactive in all later blocks, whose routers are not evaluated.
     Halt,
     /// As [`Policy::Halt`], but the last block that a halting token runs is one of its router's own, an exit block, in place of the block
-    /// that it does not run. Goes with [`Cache::Share`] of 2 or more blocks and fewer than all: the first router stands before the last
-    /// block with keys and values, the last router before the last block but one.
-    Exit,
+    /// that it does not run; it attends to the keys and values that this block attends to, and leaves none. No router stands before the last
+    /// block, which is the exit of the tokens that none halts. Does not go with [`Cache::Omit`].
+    Exit {
+        /// Blocks that a token runs at least, its exit block included: 2 to all but one.
+        shallowest: u16,
+    },
 }
 
 /// Which keys and values there are, above all of a token that is inactive in a block.

@@ -63,7 +63,7 @@ impl Reader<'_> {
                     0 => Policy::Dense,
                     1 => Policy::Skip,
                     2 => Policy::Halt,
-                    _ => Policy::Exit,
+                    _ => Policy::Exit { shallowest: short(self) },
                 },
                 cache: match self.variant(3) {
                     0 => Cache::Project,

@@ -129,21 +129,19 @@ impl Shape {
         multiple("mlp_width", mlp_width, COLUMN_MULTIPLE)?;
         let router_width = match header.routing.policy {
             Policy::Dense => range("router_width of a dense model", router_width, 0, 0)?,
-            Policy::Skip | Policy::Halt | Policy::Exit => range("router_width", router_width, 1, MAX_ROUTER_WIDTH)?,
+            Policy::Skip | Policy::Halt | Policy::Exit { .. } => range("router_width", router_width, 1, MAX_ROUTER_WIDTH)?,
         };
         match header.routing.cache {
             Cache::Project => 0,
             Cache::Omit { kept } => range("kept positions", kept, 0, context)?,
             Cache::Share { blocks: own } => range("blocks with keys and values", own, 1, blocks)?,
         };
-        if header.routing.policy == Policy::Exit {
+        if let Policy::Exit { shallowest } = header.routing.policy {
             range("blocks of a model with exit blocks", header.geometry.blocks, 3, MAX_BLOCKS)?;
-            let own = match header.routing.cache {
-                Cache::Share { blocks } => blocks,
-                Cache::Project | Cache::Omit { .. } => header.geometry.blocks,
-            };
-            range("blocks with keys and values of a model with exit blocks", own, 2, blocks - 1)?;
-            range("soft scaling of a model with exit blocks", u16::from(header.routing.soft_scaling), 0, 0)?;
+            range("least depth of a model with exit blocks", shallowest, 2, blocks - 1)?;
+            let omits = matches!(header.routing.cache, Cache::Omit { .. });
+            range("omitted keys and values (1) of a model with exit blocks", u16::from(omits), 0, 0)?;
+            range("soft scaling (1) of a model with exit blocks", u16::from(header.routing.soft_scaling), 0, 0)?;
         }
         if let Element::Int4 { int8 } = header.element {
             range("int8 matrices (bit set) of an int4 model", u16::from(int8.0), 0, usize::from(MatrixSet::ALL.0) - 1)?;
@@ -207,7 +205,7 @@ impl Shape {
         match self.policy {
             Policy::Dense => self.blocks,
             Policy::Skip | Policy::Halt => 1,
-            Policy::Exit => self.cached_blocks(),
+            Policy::Exit { shallowest } => shallowest as usize,
         }
     }
 
@@ -216,10 +214,15 @@ impl Shape {
         self.blocks - self.shallowest()
     }
 
+    /// Whether tokens that halt run an exit block.
+    pub const fn has_exit_blocks(&self) -> bool {
+        matches!(self.policy, Policy::Exit { .. })
+    }
+
     /// Blocks in order that a token of depth `depth` runs before its exit block, if it runs one.
     pub const fn before_exit(&self, depth: usize) -> usize {
         match self.policy {
-            Policy::Exit if depth < self.blocks => depth - 1,
+            Policy::Exit { .. } if depth < self.blocks => depth - 1,
             _ => depth,
         }
     }
@@ -227,8 +230,9 @@ impl Shape {
     /// The blocks that have a router before them, in the order of the routers.
     pub const fn routed_blocks(&self) -> core::ops::Range<usize> {
         let first = match self.policy {
-            Policy::Dense | Policy::Skip | Policy::Halt => self.shallowest(),
-            Policy::Exit => self.shallowest() - 1,
+            Policy::Dense => self.blocks,
+            Policy::Skip | Policy::Halt => 1,
+            Policy::Exit { .. } => self.shallowest() - 1,
         };
         first..first + self.routers()
     }
@@ -243,7 +247,7 @@ impl Shape {
     pub const fn stored_blocks(&self) -> usize {
         match self.policy {
             Policy::Dense | Policy::Skip | Policy::Halt => self.blocks,
-            Policy::Exit => self.blocks + self.routers(),
+            Policy::Exit { .. } => self.blocks + self.routers(),
         }
     }
 
@@ -252,7 +256,7 @@ impl Shape {
         match self.policy {
             Policy::Dense => false,
             Policy::Skip | Policy::Halt => block > 0,
-            Policy::Exit => block >= self.blocks,
+            Policy::Exit { .. } => block >= self.blocks,
         }
     }
 }
