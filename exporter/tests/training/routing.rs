@@ -150,7 +150,7 @@ fn halting_is_monotone_and_skipping_is_not() {
 
 #[test]
 fn inactive_tokens_are_carried_and_active_ones_are_not() {
-    for shape in shapes().into_iter().filter(|shape| leaves_at_once(shape)) {
+    for shape in shapes().into_iter().filter(leaves_at_once) {
         let (model, tokens) = (model(&shape, 6), tokens(6));
         let pass = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
         let mut seen = [0; 2];
