@@ -62,10 +62,15 @@ impl Cmd {
             return Ok(());
         }
         let g = header.geometry;
+        let exits = match blob.shape().stored_blocks() - blob.shape().blocks {
+            0 => String::new(),
+            exits => format!(" and {exits} exit blocks"),
+        };
         say!("{}: {} bytes, {:?}", self.blob.display(), blob.len(), header.element);
         say!(
-            "  geometry      {} blocks, width {}, {} heads ({} key/value), MLP {}, context {}, vocabulary {}, router {}",
+            "  geometry      {} blocks{}, width {}, {} heads ({} key/value), MLP {}, context {}, vocabulary {}, router {}",
             g.blocks,
+            exits,
             g.width,
             g.heads,
             g.kv_heads,

@@ -52,6 +52,32 @@ fn cycles_are_modelled_once_for_each_shape() {
     }
 }
 
+/// Three blocks and one exit block: a token runs two or three.
+#[test]
+fn a_model_with_exit_blocks_is_measured_at_the_depths_that_it_has() {
+    let scene = Scene::default();
+    let (model, _) = TINY.split_once("[[stage]]").unwrap();
+    let model = model.replace("policy = \"halt\"", "policy = \"exit\"\nshallowest = 2\ncached_blocks = 2");
+    let stage =
+        "[[stage]]\nkind = \"joint\"\ntokens = 4_096\nbatch = 4\nlearning_rate = 3e-3\nshallow_weight = 1.0\nsave = 0.3\n";
+    let recipe = scene.write("exit.toml", format!("{model}{stage}").as_bytes());
+    let (corpus, folder) = (scene.path("corpus.txt"), scene.path("runs"));
+    succeed(&mut exporter(&["sweep", &recipe, "--corpus", &corpus, "--folder", &folder, "--targets", "0.1,0.2"]));
+    let points = points(&folder);
+    let kinds: Vec<Kind> = points.iter().map(|point| point.kind).collect();
+    let at = [Kind::Routed, Kind::Random, Kind::Shuffled, Kind::Confidence];
+    assert_eq!(kinds, [&[Kind::Full, Kind::Static], &at[..], &at[..]].concat());
+    let least = &points[1];
+    assert_eq!((least.depth, &least.active), (Some(2), &vec![1.0, 1.0, 0.0]));
+    for point in &points {
+        assert_eq!(point.depths[..2], [0, 0], "{point:?}");
+        let cycles = point.cycles.unwrap();
+        assert!(cycles >= least.cycles.unwrap(), "{point:?}");
+        let within = point.kind == Kind::Confidence || cycles <= points[0].cycles.unwrap() * 1.05; // routers cost a little
+        assert!(within, "{point:?}");
+    }
+}
+
 #[test]
 fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
     let scene = Scene::default();
