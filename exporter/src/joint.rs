@@ -188,7 +188,6 @@ fn depths(outputs: &[Vec<f32>], blocks: usize, thresholds: &[f32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::model::Parameters;
     use crate::recipe::Recipe;
     use crate::train::initial;
@@ -218,18 +217,7 @@ mod tests {
         let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nsave = 0.25\n";
         let least = if policy == "exit" { "shallowest = 2\n" } else { "" };
         let recipe = Recipe::parse(&format!("{model}{least}cached_blocks = {cached}\n{stage}{exits}")).unwrap();
-        let config = Config {
-            geometry: recipe.model.geometry(8),
-            variants: recipe.model.variants(),
-            routing: recipe.model.routing(),
-            alphabet: (0..8).collect(),
-            corpus_sha256: [0; 32],
-            seed: 0,
-            training_tokens: 0,
-            routers_predict_gain: true,
-            split: Default::default(),
-        };
-        let shape = config.shape().unwrap();
+        let shape = recipe.shape(8).unwrap();
         let mut tensors = initial(&shape, &recipe);
         // As they are before training, branches are too small for anything to matter.
         tensors.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 4.0);

@@ -262,6 +262,25 @@ impl ModelRecipe {
 }
 
 #[cfg(test)]
+impl Recipe {
+    /// The shape of its model, for tests without a corpus.
+    pub(crate) fn shape(&self, vocabulary: u8) -> Result<fathom::format::Shape, fathom::format::ShapeError> {
+        let config = crate::config::Config {
+            geometry: self.model.geometry(usize::from(vocabulary)),
+            variants: self.model.variants(),
+            routing: self.model.routing(),
+            alphabet: (0..vocabulary).collect(),
+            corpus_sha256: [0; 32],
+            seed: 0,
+            training_tokens: 0,
+            routers_predict_gain: true,
+            split: Default::default(),
+        };
+        config.shape()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -277,20 +296,7 @@ mod tests {
             include_str!("../recipes/int4.toml"),
         ];
         for text in [TINY].into_iter().chain(others) {
-            let model = Recipe::parse(text).unwrap().model;
-            let (geometry, variants, routing) = (model.geometry(65), model.variants(), model.routing());
-            let config = crate::config::Config {
-                geometry,
-                variants,
-                routing,
-                alphabet: (0..65).collect(),
-                corpus_sha256: [0; 32],
-                seed: 0,
-                training_tokens: 0,
-                routers_predict_gain: true,
-                split: Default::default(),
-            };
-            config.shape().unwrap();
+            Recipe::parse(text).unwrap().shape(65).unwrap();
         }
     }
 }

@@ -47,6 +47,15 @@ fn small(element: Element) -> Header {
     header
 }
 
+/// Three blocks and an exit block.
+fn with_exit_block() -> Header {
+    let mut header = small(Element::Int8);
+    header.geometry.blocks = 3;
+    header.routing.policy = Policy::Exit { shallowest: 2 };
+    header.routing.cache = Cache::Share { blocks: 2 };
+    header
+}
+
 #[test]
 fn rejects_every_truncation() {
     let blob = random_blob(&small(Element::Int8), 1);
@@ -72,8 +81,9 @@ fn rejects_every_single_bit_flip() {
 
 #[test]
 fn every_flipped_byte_under_a_valid_checksum_is_refused_or_runs() {
-    for element in [Element::Int8, Element::F16, Element::INT4, Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Down) }] {
-        let blob = random_blob(&small(element), 1);
+    let elements = [Element::Int8, Element::F16, Element::INT4, Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Down) }];
+    for header in elements.map(small).into_iter().chain([with_exit_block()]) {
+        let blob = random_blob(&header, 1);
         for index in 0..blob.bytes().len() {
             for change in [0x01, 0x80, 0xff, 0x7f] {
                 let mut flipped = blob.clone();
@@ -172,6 +182,22 @@ fn rejects_every_broken_shape_rule() {
         let own = |blocks| range("blocks with keys and values", 1, 4, blocks);
         assert_eq!(refusal(|h| h.routing.cache = Cache::Share { blocks }), own(u32::from(blocks)));
     }
+    let exit = |h: &mut Header| h.routing.policy = Policy::Exit { shallowest: 2 };
+    let with = |change: fn(&mut Header)| {
+        refusal(|h| {
+            exit(h);
+            change(h);
+        })
+    };
+    assert_eq!(with(|h| h.geometry.blocks = 2), range("blocks of a model with exit blocks", 3, 24, 2));
+    for shallowest in [0, 1, 4, u16::MAX] {
+        let refused = refusal(|h| h.routing.policy = Policy::Exit { shallowest });
+        assert_eq!(refused, range("least depth of a model with exit blocks", 2, 3, u32::from(shallowest)));
+    }
+    let omits = range("omitted keys and values (1) of a model with exit blocks", 0, 0, 1);
+    assert_eq!(with(|h| h.routing.cache = Cache::Omit { kept: 2 }), omits);
+    let scaled = range("soft scaling (1) of a model with exit blocks", 0, 0, 1);
+    assert_eq!(with(|h| h.routing.soft_scaling = true), scaled);
     for found in [31, 32, 255] {
         let refused = refusal(|h| h.element = Element::Int4 { int8: MatrixSet(found) });
         assert_eq!(refused, range("int8 matrices (bit set) of an int4 model", 0, 30, u32::from(found)));
