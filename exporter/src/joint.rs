@@ -124,7 +124,7 @@ fn open(
     let mut loss = full.mean_all()?;
     let shown = f64::from(loss.to_scalar::<f32>()?);
     let (mut errors, mut outputs, mut all_losses) = (Vec::new(), Vec::new(), Vec::new());
-    let settled = full.detach();
+    let settled = full_logits.detach();
     for (block, depth) in shape.routed_blocks().zip(shape.shallowest()..) {
         let residual = model.at_depth(depth, pass, dropout.as_deref_mut())?;
         let is_exit = exits.shallow.contains(&depth);
@@ -135,7 +135,7 @@ fn open(
             let weight = stage.shallow_weight / exits.shallow.len() as f64;
             let hard = losses.mean_all()?;
             let taught = if stage.self_distillation > 0.0 {
-                let distance = imitation(&logits, &full_logits.detach())?.mean_all()?;
+                let distance = imitation(&logits, &settled)?.mean_all()?;
                 ((hard * (1.0 - stage.self_distillation))? + (distance * stage.self_distillation)?)?
             } else {
                 hard
@@ -143,8 +143,9 @@ fn open(
             loss = (loss + (taught * weight)?)?;
         }
         let z = model.router(block, &pass.residuals[block].detach())?;
-        // A router says how much its token loses by going on: the gain, negated.
-        errors.push((&z + (losses.detach() - &settled)?)?.sqr()?.mean_all()?);
+        // A router says how much its token loses by going on: the gain, negated. What a model that knows its own doubts expects to gain is
+        // its distance from the prediction here, which is not left to the chance of one next token.
+        errors.push((&z + imitation(&logits.detach(), &settled)?)?.sqr()?.mean_all()?);
         outputs.push(if is_exit { z.detach() } else { Tensor::full(f32::NEG_INFINITY, z.shape(), z.device())? });
         all_losses.push(losses);
     }
@@ -209,9 +210,9 @@ mod tests {
         assert_eq!(saved(&outputs(), &thresholds_at(&outputs(), 4, 0.0), 4), 0.0);
     }
 
-    /// The loss that a joint stage takes for the routed one, the loss of a pass under hard routing, and whether they are to be alike, of
-    /// the tiny recipe with another policy and cache.
-    fn mixed_and_routed(policy: &str, cached: u16, exits: &str) -> (f32, f32, bool) {
+    /// The tiny recipe with another policy and cache, a model of it before training with larger weights (as they are, branches are too
+    /// small for anything to matter), and a batch.
+    fn scene(policy: &str, cached: u16, exits: &str) -> (Recipe, Shape, Model, Batch) {
         let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
         let model = tiny.replace("\"halt\"", &format!("{policy:?}"));
         let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nsave = 0.25\n";
@@ -219,11 +220,16 @@ mod tests {
         let recipe = Recipe::parse(&format!("{model}{least}cached_blocks = {cached}\n{stage}{exits}")).unwrap();
         let shape = recipe.shape(8).unwrap();
         let mut tensors = initial(&shape, &recipe);
-        // As they are before training, branches are too small for anything to matter.
         tensors.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 4.0);
         let model = Model::new(&shape, &Parameters::new(&tensors).unwrap(), shape.blocks).unwrap();
         let tokens: Vec<u16> = (0..64).map(|i| (i * i / 7 % 8) as u16).collect();
         let batch = Batch { targets: tokens.iter().map(|token| 7 - token).collect(), inputs: tokens };
+        (recipe, shape, model, batch)
+    }
+
+    /// The loss that a joint stage takes for the routed one, the loss of a pass under hard routing, and whether they are to be alike.
+    fn mixed_and_routed(policy: &str, cached: u16, exits: &str) -> (f32, f32, bool) {
+        let (recipe, shape, model, batch) = scene(policy, cached, exits);
         let exits = shallow_exits(&shape, &recipe.stages[0]);
         let alike = halted_tokens_change_nothing(&shape, &exits);
         let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None).unwrap();
@@ -254,6 +260,31 @@ mod tests {
             assert_eq!(alike, wanted);
             assert_eq!((mixed - routed).abs() < 1e-5, alike, "{policy}, {cached} cached blocks: {mixed} and {routed}");
         }
+    }
+
+    #[test]
+    fn routers_learn_how_far_the_prediction_here_is_from_that_at_full_depth() {
+        let (recipe, shape, model, batch) = scene("exit", 2, "");
+        let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None).unwrap();
+        let exits = Exits { shallow: &shallow_exits(&shape, &recipe.stages[0]), mixed: true };
+        let open = open(&model, &shape, &recipe.stages[0], &exits, &batch, &pass, None).unwrap();
+        let predictions = |depth: usize| {
+            let logits = model.classify(&model.at_depth(depth, &pass, None).unwrap()).unwrap().to_vec2::<f32>().unwrap();
+            let softmax = |row: Vec<f32>| {
+                let total: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
+                row.into_iter().map(|x| f64::from(x).exp() / total).collect::<Vec<f64>>()
+            };
+            logits.into_iter().map(softmax).collect::<Vec<_>>()
+        };
+        let (here, last) = (predictions(2), predictions(3));
+        let z: Vec<f32> = open.outputs[0].to_vec1().unwrap();
+        let error = |token: usize| {
+            let distance: f64 = last[token].iter().zip(&here[token]).map(|(p, q)| p * (p / q).ln()).sum();
+            (f64::from(z[token]) + distance).powi(2)
+        };
+        let wanted = (0..64).map(error).sum::<f64>() / 64.0;
+        let found = f64::from(open.regression.to_scalar::<f32>().unwrap());
+        assert!((found - wanted).abs() < 1e-4 * wanted, "{found} and {wanted}");
     }
 
     #[test]

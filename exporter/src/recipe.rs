@@ -134,6 +134,17 @@ impl Kind {
     }
 }
 
+/// How the rate falls from its peak over a stage.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fall {
+    /// By half a cosine, to a tenth.
+    #[default]
+    Cosine,
+    /// Straight to nothing: less of the last batches' noise is left in the weights (RESULTS.md).
+    Linear,
+}
+
 /// One stage of training.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -147,8 +158,11 @@ pub struct Stage {
     pub tokens: usize,
     /// Sequences per step.
     pub batch: usize,
-    /// Peak rate; falls by a cosine to a tenth.
+    /// Peak rate.
     pub learning_rate: f64,
+    /// How it falls after the warm-up.
+    #[serde(default, skip_serializing_if = "is_cosine")]
+    pub fall: Fall,
     /// Peak rate of Muon for the matrices of blocks, which falls as the other; none: they are updated by AdamW like the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matrix_learning_rate: Option<f64>,
@@ -191,6 +205,11 @@ pub struct Stage {
 /// Absent from a recipe's fingerprint where absent from the recipe, so that checkpoints of older recipes resume.
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+/// As [`is_zero`], of the fall that recipes had before they could name one.
+fn is_cosine(fall: &Fall) -> bool {
+    *fall == Fall::Cosine
 }
 
 impl Recipe {

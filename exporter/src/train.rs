@@ -10,7 +10,7 @@ use crate::joint::joint;
 use crate::losses::{self, Batch, Loss};
 use crate::metrics::{Metrics, Point};
 use crate::model::{Model, Parameters};
-use crate::optimiser::{Optimiser, Rates, learning_rate};
+use crate::optimiser::{Optimiser, Rates, share_of_peak};
 use crate::quantise::INT4;
 use crate::random::{Purpose, normal, stream};
 use crate::recipe::{Kind, Recipe, Stage};
@@ -318,10 +318,10 @@ impl Run<'_> {
             Kind::Joint => joint(model, &self.shape, stage, &batch, self.progress.step as f64 / steps as f64, &streams)?,
             Kind::Soft => losses::soft(model, &self.shape, stage, &batch, &streams)?,
         };
-        let rate = learning_rate(self.progress.step, steps, stage.warmup, stage.learning_rate);
+        let share = share_of_peak(self.progress.step, steps, stage.warmup, stage.fall);
         let rates = Rates {
-            rate,
-            matrix_rate: stage.matrix_learning_rate.map(|peak| rate / stage.learning_rate * peak),
+            rate: share * stage.learning_rate,
+            matrix_rate: stage.matrix_learning_rate.map(|peak| share * peak),
             decay: stage.weight_decay,
         };
         let norm = self.optimiser.update(&self.parameters, trained, &loss.backward()?, rates)?;
