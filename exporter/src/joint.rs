@@ -131,12 +131,12 @@ fn open(
         let trained = is_exit && stage.shallow_weight > 0.0;
         let logits = model.classify(&if trained || (is_exit && exits.mixed) { residual } else { residual.detach() })?;
         let losses = cross_entropy(&logits, &batch.targets)?;
+        let distance = imitation(&logits, &settled)?;
         if trained {
             let weight = stage.shallow_weight / exits.shallow.len() as f64;
             let hard = losses.mean_all()?;
             let taught = if stage.self_distillation > 0.0 {
-                let distance = imitation(&logits, &settled)?.mean_all()?;
-                ((hard * (1.0 - stage.self_distillation))? + (distance * stage.self_distillation)?)?
+                ((hard * (1.0 - stage.self_distillation))? + (distance.mean_all()? * stage.self_distillation)?)?
             } else {
                 hard
             };
@@ -145,7 +145,7 @@ fn open(
         let z = model.router(block, &pass.residuals[block].detach())?;
         // A router says how much its token loses by going on: the gain, negated. What a model that knows its own doubts expects to gain is
         // its distance from the prediction here, which is not left to the chance of one next token.
-        errors.push((&z + imitation(&logits.detach(), &settled)?)?.sqr()?.mean_all()?);
+        errors.push((&z + distance.detach())?.sqr()?.mean_all()?);
         outputs.push(if is_exit { z.detach() } else { Tensor::full(f32::NEG_INFINITY, z.shape(), z.device())? });
         all_losses.push(losses);
     }

@@ -3,7 +3,7 @@
 use crate::checkpoint::{CheckpointError, Role, Tensors};
 use crate::model::Parameters;
 use crate::muon::{MOMENTUM, orthogonal};
-use crate::recipe::Fall;
+use crate::recipe::Schedule;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -153,14 +153,14 @@ fn muon(
 }
 
 /// The share of its peak that the rate has at a step: linear warm-up, then its fall over the `steps` of a stage.
-pub fn share_of_peak(step: usize, steps: usize, warmup: usize, fall: Fall) -> f64 {
+pub fn share_of_peak(step: usize, steps: usize, warmup: usize, schedule: Schedule) -> f64 {
     if step < warmup {
         return (step + 1) as f64 / warmup as f64;
     }
     let progress = ((step - warmup) as f64 / steps.saturating_sub(warmup).max(1) as f64).min(1.0);
-    match fall {
-        Fall::Cosine => 0.1 + 0.9 * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
-        Fall::Linear => 1.0 - progress,
+    match schedule {
+        Schedule::Cosine => 0.1 + 0.9 * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+        Schedule::Linear => 1.0 - progress,
     }
 }
 
@@ -170,8 +170,8 @@ mod tests {
 
     #[test]
     fn the_rate_warms_up_and_falls_to_a_tenth_or_to_nothing() {
-        for (fall, half_way, last) in [(Fall::Cosine, 0.55, 0.1), (Fall::Linear, 0.5, 0.0)] {
-            let share = |step| share_of_peak(step, 100, 10, fall);
+        for (schedule, half_way, last) in [(Schedule::Cosine, 0.55, 0.1), (Schedule::Linear, 0.5, 0.0)] {
+            let share = |step| share_of_peak(step, 100, 10, schedule);
             let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-12;
             assert!(close(share(0), 0.1) && close(share(10), 1.0) && close(share(55), half_way) && close(share(100), last));
         }

@@ -137,7 +137,7 @@ impl Kind {
 /// How the rate falls from its peak over a stage.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fall {
+pub enum Schedule {
     /// By half a cosine, to a tenth.
     #[default]
     Cosine,
@@ -162,7 +162,7 @@ pub struct Stage {
     pub learning_rate: f64,
     /// How it falls after the warm-up.
     #[serde(default, skip_serializing_if = "is_cosine")]
-    pub fall: Fall,
+    pub schedule: Schedule,
     /// Peak rate of Muon for the matrices of blocks, which falls as the other; none: they are updated by AdamW like the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matrix_learning_rate: Option<f64>,
@@ -207,9 +207,9 @@ fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
 
-/// As [`is_zero`], of the fall that recipes had before they could name one.
-fn is_cosine(fall: &Fall) -> bool {
-    *fall == Fall::Cosine
+/// As [`is_zero`], of the schedule that recipes had before they could name one.
+fn is_cosine(schedule: &Schedule) -> bool {
+    *schedule == Schedule::Cosine
 }
 
 impl Recipe {

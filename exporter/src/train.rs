@@ -318,7 +318,7 @@ impl Run<'_> {
             Kind::Joint => joint(model, &self.shape, stage, &batch, self.progress.step as f64 / steps as f64, &streams)?,
             Kind::Soft => losses::soft(model, &self.shape, stage, &batch, &streams)?,
         };
-        let share = share_of_peak(self.progress.step, steps, stage.warmup, stage.fall);
+        let share = share_of_peak(self.progress.step, steps, stage.warmup, stage.schedule);
         let rates = Rates {
             rate: share * stage.learning_rate,
             matrix_rate: stage.matrix_learning_rate.map(|peak| share * peak),
