@@ -83,12 +83,12 @@ impl Evaluation {
             }
             for block in 0..shape.blocks {
                 let active = mask >> block & 1 == 1;
-                let leaves = shape.is_cached(block, active, position);
+                let leaves = shape.is_cached(active, position);
                 cached[block] += u64::from(leaves);
                 self.projected += u64::from(leaves && !active);
                 if active {
                     self.active[block] += 1;
-                    self.attended += cached[shape.cache_of(block)];
+                    self.attended += cached[block];
                 }
             }
         }
@@ -268,8 +268,7 @@ mod tests {
         // The first block sees 1, 2, 3 and 4 positions; the second, at positions 1 and 3, what its cache has.
         assert_eq!(count(Cache::Project), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 4, 2));
         assert_eq!(count(Cache::Omit { kept: 0 }), (vec![4, 2], vec![0, 2, 2], 10 + 1 + 2, 0));
-        // Its later block sees what the first has.
-        assert_eq!(count(Cache::Share { blocks: 1 }), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 4, 0));
+        assert_eq!(count(Cache::Ahead { blocks: 1 }), count(Cache::Project));
         assert_eq!(count(Cache::Omit { kept: 1 }), (vec![4, 2], vec![0, 2, 2], 10 + 2 + 3, 1));
     }
 

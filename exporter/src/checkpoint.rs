@@ -68,8 +68,8 @@ pub enum Role {
     Embedding,
     /// A matrix that reads the residual.
     Matrix,
-    /// Two of them, one above the other: keys and values, or SwiGLU's gate and up.
-    Pair,
+    /// So many of them, one above the other: keys and values of each cache, or SwiGLU's gate and up.
+    Stack(usize),
     /// A matrix that writes to the residual.
     Residual,
     /// A gain, initially 1.
@@ -164,13 +164,12 @@ pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
         norm(&mut all, &part(name::NORM2));
         let matrices = [
             (name::QUERY, width, width, Role::Matrix),
-            (name::KEY_VALUE, shape.key_value_rows(), width, Role::Pair),
+            (name::KEY_VALUE, shape.key_value_rows(block), width, Role::Stack(2 * shape.caches_made_by(block).len())),
             (name::OUTPUT, width, width, Role::Residual),
-            (name::UP, shape.up_rows(), width, if shape.variants.mlp == Mlp::SwiGlu { Role::Pair } else { Role::Matrix }),
+            (name::UP, shape.up_rows(), width, if shape.variants.mlp == Mlp::SwiGlu { Role::Stack(2) } else { Role::Matrix }),
             (name::DOWN, width, mlp_width, Role::Residual),
         ];
-        let present = |layer: &str| layer != name::KEY_VALUE || block < shape.cached_blocks();
-        for (layer, rows, columns, role) in matrices.into_iter().filter(|matrix| present(matrix.0)) {
+        for (layer, rows, columns, role) in matrices.into_iter().filter(|(_, rows, ..)| *rows > 0) {
             all.push((name::weight(&part(layer)), vec![rows, columns], role));
             if bias {
                 all.push((name::bias(&part(layer)), vec![rows], Role::Bias));
@@ -225,7 +224,7 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
             }),
             norm1: norm(&part(name::NORM1)),
             query: linear(&part(name::QUERY)),
-            key_value: if block < shape.cached_blocks() {
+            key_value: if block < shape.key_value_blocks() {
                 linear(&part(name::KEY_VALUE))
             } else {
                 LinearTensors { rows: 0, columns: shape.width, weight: Vec::new(), bias: None }

@@ -6,41 +6,35 @@ use fathom::format::Shape;
 /// Multiply-accumulates with a weight, of one token each. Attention's, which have no weights, are not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightMacs {
-    /// Of a block that a token runs, with keys and values.
+    /// Of a block that a token runs, with its keys and values.
     pub block: usize,
-    /// Of the keys and values that a token leaves in a block that it does not run.
+    /// Of the keys and values that a token leaves for a block that it does not run.
     pub key_value: usize,
     /// Of a router.
     pub router: usize,
     /// Of the head.
     pub head: usize,
-    /// Blocks with keys and values.
-    cached_blocks: usize,
 }
 
 impl WeightMacs {
     /// Of models with this shape.
     pub fn new(shape: &Shape) -> Self {
         let (width, inner) = (shape.width, shape.heads * shape.head_dim);
-        let key_value = shape.key_value_rows() * width;
+        let key_value = shape.key_value_width() * width;
         let block = 2 * inner * width + key_value + (shape.up_rows() + shape.mlp_width) * width;
         Self {
             block,
             key_value,
             router: shape.router_width * (width + 1),
             head: shape.vocabulary * width,
-            cached_blocks: shape.cached_blocks(),
         }
     }
 
     /// Mean over the tokens of an evaluation under `thresholds` `[routers]`, routers and head included.
     pub fn per_token(&self, evaluation: &Evaluation, thresholds: &[f32]) -> f64 {
         let blocks: usize = evaluation.active.iter().sum();
-        let shared: usize = evaluation.active.iter().skip(self.cached_blocks).sum();
         let routers = evaluation.routers(thresholds);
-        let all = self.block * blocks - self.key_value * shared
-            + self.key_value * evaluation.projected as usize
-            + self.router * routers;
+        let all = self.block * blocks + self.key_value * evaluation.projected as usize + self.router * routers;
         all as f64 / evaluation.tokens.max(1) as f64 + self.head as f64
     }
 }

@@ -106,7 +106,7 @@ struct Block {
     router: Option<Router>,
     norm1: Normalise,
     query: Linear,             // [width, width]
-    key_value: Option<Linear>, // [2 * kv_heads * head_dim, width], none where another block's are shared
+    key_value: Option<Linear>, // [caches * 2 * kv_heads * head_dim, width], none in a block that fills none
     output: Linear,            // [width, width]
     norm2: Normalise,
     up: Linear,   // [up_rows, width]
@@ -148,7 +148,7 @@ pub struct Pass {
     pub gates: Vec<Tensor>,
     /// What each block's matrices were given, `[blocks]`.
     pub inputs: Vec<Inputs>,
-    /// Keys and values of the blocks that have them, before rotation, `[n, 2 * kv_heads * head_dim]` each.
+    /// Keys and values of each block made so far, before rotation, `[n, 2 * kv_heads * head_dim]` each.
     key_values: Vec<Tensor>,
     /// Tokens of a sequence.
     time: usize,
@@ -158,8 +158,8 @@ pub struct Pass {
 struct Around<'a> {
     time: usize,
     active: &'a [bool],
-    /// Keys and values for a block that has none, `[n, 2 * kv_heads * head_dim]`.
-    shared: Option<&'a Tensor>,
+    /// Keys and values for a block that makes none, `[n, 2 * kv_heads * head_dim]`.
+    made: Option<&'a Tensor>,
     gate: Option<Tensor>, // [n, 1], multiplies the branches
     mask: Option<Tensor>, // [n, 1], 1 for active tokens
 }
@@ -215,7 +215,7 @@ impl Model {
                 router,
                 norm1: normalise(&part(name::NORM1))?,
                 query: linear(&part(name::QUERY))?,
-                key_value: if index < shape.cached_blocks() { Some(linear(&part(name::KEY_VALUE))?) } else { None },
+                key_value: if index < shape.key_value_blocks() { Some(linear(&part(name::KEY_VALUE))?) } else { None },
                 output: linear(&part(name::OUTPUT))?,
                 norm2: normalise(&part(name::NORM2))?,
                 up: linear(&part(name::UP))?,
@@ -294,25 +294,21 @@ impl Model {
                 }
                 _ => None,
             };
-            let shared = pass.key_values.get(self.shape.cache_of(index));
-            let around = Around { time, active: &active, shared, gate, mask: mask(&active)? };
-            let (inputs, query_key_value);
-            (h, inputs, query_key_value) = self.block(block, &h, &around, dropout.as_deref_mut())?;
-            if block.key_value.is_some() && (!self.exits.is_empty() || self.shape.cached_blocks() < self.shape.blocks) {
-                let rows = self.shape.key_value_rows();
-                pass.key_values.push(query_key_value.narrow(1, query_key_value.dims()[1] - rows, rows)?.contiguous()?);
-            }
+            let around = Around { time, active: &active, made: pass.key_values.get(index), gate, mask: mask(&active)? };
+            let (inputs, key_values);
+            (h, inputs, key_values) = self.block(block, &h, &around, dropout.as_deref_mut())?;
+            pass.key_values.extend(key_values);
             let ran = std::mem::replace(&mut running, active.clone());
             pass.active.push(active);
             if let Some(router) = self.shape.router_before(index).filter(|router| *router < self.exits.len()) {
                 leaving.push((router, ran.iter().zip(&running).map(|(ran, runs)| *ran && !runs).collect()));
             }
-            if index + 1 >= self.shape.cached_blocks() {
+            if index + 1 >= self.shape.key_value_blocks() {
                 // Residuals of who left are what they were, as if the blocks since were not there.
                 for (router, leaves) in leaving.drain(..).filter(|(_, leaves)| leaves.contains(&true)) {
                     let place = self.shape.routed_blocks().start + router;
-                    let shared = pass.key_values.get(self.shape.cache_of(place));
-                    let around = Around { time, active: &leaves, shared, gate: None, mask: mask(&leaves)? };
+                    let made = pass.key_values.get(place);
+                    let around = Around { time, active: &leaves, made, gate: None, mask: mask(&leaves)? };
                     (h, ..) = self.block(&self.exits[router], &h, &around, dropout.as_deref_mut())?;
                     pass.active[place].iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
                 }
@@ -323,14 +319,14 @@ impl Model {
         Ok(pass)
     }
 
-    /// The residual after a block, what its matrices were given, and queries, keys and values.
+    /// The residual after a block, what its matrices were given, and the keys and values that it made for others to read.
     fn block(
         &self,
         block: &Block,
         h: &Tensor,
         around: &Around<'_>,
         mut dropout: Option<&mut Dropout<'_>>,
-    ) -> Result<(Tensor, Inputs, Tensor)> {
+    ) -> Result<(Tensor, Inputs, Vec<Tensor>)> {
         let mut add = |h: &Tensor, branch: Tensor| {
             let branch = if let Some(dropout) = &mut dropout { dropout(&branch)? } else { branch };
             let branch = if let Some(gate) = &around.gate { branch.broadcast_mul(gate)? } else { branch };
@@ -338,17 +334,29 @@ impl Model {
             h + branch
         };
         let attention = block.norm1.forward(h)?;
-        let query_key_value = match (&block.key_value, around.shared) {
-            (Some(key_value), _) => block.query.forward_with(key_value, &attention)?,
-            (None, Some(shared)) => Tensor::cat(&[&block.query.forward(&attention)?, shared], 1)?,
-            (None, None) => candle_core::bail!("a block has no keys and values, and none before it to share"),
+        let Shape { width, .. } = self.shape;
+        let one = self.shape.key_value_width();
+        let mut key_values = Vec::new();
+        let query_key_value = match (&block.key_value, around.made) {
+            (Some(key_value), _) => {
+                let all = block.query.forward_with(key_value, &attention)?;
+                let makes = (all.dims()[1] - width) / one;
+                if self.shape.key_value_blocks() < self.shape.blocks || !self.exits.is_empty() {
+                    for cache in 0..makes {
+                        key_values.push(all.narrow(1, width + cache * one, one)?.contiguous()?);
+                    }
+                }
+                if makes > 1 { all.narrow(1, 0, width + one)?.contiguous()? } else { all }
+            }
+            (None, Some(made)) => Tensor::cat(&[&block.query.forward(&attention)?, made], 1)?,
+            (None, None) => candle_core::bail!("a block makes no keys and values, and none before it made them"),
         };
         let output = self.attention(around.time, around.active).apply(&query_key_value)?;
         let h = add(h, block.output.forward(&output)?)?;
         let up = block.norm2.forward(&h)?;
         let down = activate(&block.up.forward(&up)?, self.shape.variants.mlp)?;
         let h = add(&h, block.down.forward(&down)?)?;
-        Ok((h, Inputs { attention, output, up, down }, query_key_value))
+        Ok((h, Inputs { attention, output, up, down }, key_values))
     }
 
     /// The residual `[n, width]` after exit block `router` of tokens that all leave there, and what its matrices were given. `pass` has run
@@ -361,8 +369,8 @@ impl Model {
         let place = self.shape.routed_blocks().start + router;
         let before = &pass.residuals[place];
         let everyone = vec![true; before.dims()[0]];
-        let shared = pass.key_values.get(self.shape.cache_of(place));
-        let around = Around { time: pass.time, active: &everyone, shared, gate: None, mask: None };
+        let made = pass.key_values.get(place);
+        let around = Around { time: pass.time, active: &everyone, made, gate: None, mask: None };
         let (h, inputs, _) = self.block(exit, before, &around, dropout)?;
         Ok((h, inputs))
     }
@@ -397,7 +405,7 @@ impl Model {
     fn attention(&self, time: usize, active: &[bool]) -> Attention {
         let Shape { heads, kv_heads, head_dim, .. } = self.shape;
         let hidden = match self.shape.cache {
-            Cache::Project | Cache::Share { .. } => None,
+            Cache::Project | Cache::Ahead { .. } => None,
             Cache::Omit { kept } => {
                 let hides = |(i, active): (usize, &bool)| !active && i % time >= usize::from(kept);
                 Some(Arc::new(active.iter().enumerate().map(hides).collect()))

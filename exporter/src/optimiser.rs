@@ -110,7 +110,7 @@ impl Optimiser {
         let scale2 = (1.0 / correction2) as f32;
         let (b1, b2) = (BETA1 as f32, BETA2 as f32);
         for (name, role, var, gradient) in found {
-            let in_block = matches!(role, Role::Matrix | Role::Pair | Role::Residual);
+            let in_block = matches!(role, Role::Matrix | Role::Stack(_) | Role::Residual);
             let keep = if in_block || role == Role::Router { 1.0 - rate * decay } else { 1.0 } as f32;
             let zeros = || (vec![0.0; gradient.len()], vec![0.0; gradient.len()]);
             let (first, second) = self.moments.entry(name.clone()).or_insert_with(zeros);
@@ -132,7 +132,7 @@ impl Optimiser {
     }
 }
 
-/// One update of a matrix `[rows, columns]`, of a pair each by itself; `keep` of the values stays, and they move by the rate times an
+/// One update of a matrix `[rows, columns]`, those of a stack each by itself; `keep` of the values stays, and they move by the rate times an
 /// orthogonal matrix, nearest to the gradient and its momentum (Nesterov's, as the source has it).
 fn muon(
     values: &mut [f32],
@@ -145,7 +145,7 @@ fn muon(
 ) {
     momentum.iter_mut().zip(gradient).for_each(|(m, g)| *m = MOMENTUM * *m + clip * g);
     let ahead: Vec<f32> = momentum.iter().zip(gradient).map(|(m, g)| MOMENTUM * m + clip * g).collect();
-    let rows = if role == Role::Pair { rows / 2 } else { rows };
+    let rows = if let Role::Stack(matrices) = role { rows / matrices } else { rows };
     for (values, ahead) in values.chunks_exact_mut(rows * columns).zip(ahead.chunks_exact(rows * columns)) {
         let direction = orthogonal(ahead, rows, columns);
         values.iter_mut().zip(direction).for_each(|(value, step)| *value = *value * keep - rate * step);
@@ -199,7 +199,7 @@ mod tests {
         let loss = |name: &str| (parameters.0[name].as_tensor() * &weights).unwrap().sum_all().unwrap();
         let gradients = (loss("pair") + loss("router")).unwrap().backward().unwrap();
         let rates = Rates { rate: 0.1, matrix_rate: Some(0.02), decay: 0.5 };
-        let trained = [("pair".to_owned(), Role::Pair), ("router".to_owned(), Role::Router)];
+        let trained = [("pair".to_owned(), Role::Stack(2)), ("router".to_owned(), Role::Router)];
         let mut optimiser = Optimiser::default();
         optimiser.update(&parameters, &trained, &gradients, rates).unwrap();
         let after = parameters.tensors().unwrap();

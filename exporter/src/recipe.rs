@@ -56,9 +56,9 @@ pub struct ModelRecipe {
     /// Positions that always keep keys and values where inactive tokens leave none; absent: inactive tokens' are projected.
     #[serde(default)]
     pub omit_after: Option<u16>,
-    /// Blocks with keys and values of their own, whose last the later blocks share; absent: all.
+    /// Blocks that make keys and values, the last of them also those of all later blocks; absent: each makes its own.
     #[serde(default)]
-    pub cached_blocks: Option<u16>,
+    pub key_value_blocks: Option<u16>,
     /// Whether active branches are scaled by `1 - p` at run time.
     #[serde(default)]
     pub soft_scaling: bool,
@@ -270,9 +270,9 @@ impl ModelRecipe {
                 PolicyName::Halt => Policy::Halt,
                 PolicyName::Exit => Policy::Exit { shallowest: self.shallowest.unwrap_or_default() },
             },
-            cache: match (self.omit_after, self.cached_blocks) {
+            cache: match (self.omit_after, self.key_value_blocks) {
                 (Some(kept), _) => Cache::Omit { kept },
-                (None, Some(blocks)) => Cache::Share { blocks },
+                (None, Some(blocks)) => Cache::Ahead { blocks },
                 (None, None) => Cache::Project,
             },
             soft_scaling: self.soft_scaling,

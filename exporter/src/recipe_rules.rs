@@ -10,8 +10,8 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
     if recipe.stages.is_empty() {
         return Err("a recipe needs at least one [[stage]]".into());
     }
-    if recipe.model.omit_after.is_some() && recipe.model.cached_blocks.is_some() {
-        return Err("omit_after and cached_blocks exclude each other: inactive tokens either leave nothing or are shared".into());
+    if recipe.model.omit_after.is_some() && recipe.model.key_value_blocks.is_some() {
+        return Err("omit_after and key_value_blocks exclude each other: keys and values made ahead are never omitted".into());
     }
     let policy = recipe.model.policy;
     if (policy == PolicyName::Exit) != recipe.model.shallowest.is_some() {
@@ -142,7 +142,7 @@ mod tests {
         let cases = [
             ("seed = 7", "seed = 7\nsede = 3", "line 3: unknown field `sede`"),
             ("batch = 4", "batch = 0", "stage 0: batch and tokens"),
-            ("policy = \"halt\"", "policy = \"halt\"\nomit_after = 1\ncached_blocks = 1", "omit_after and cached_blocks exclude"),
+            ("policy = \"halt\"", "policy = \"halt\"\nomit_after = 1\nkey_value_blocks = 1", "omit_after and key_value_blocks exclude"),
             ("exits = [2, 3]", "exits = [2]", "stage 1: exits must include the last depth, 3"),
             ("exits = [2, 3]", "exits = [2, 4]", "stage 1: exit 4 is not a depth"),
             ("learning_rate = 3e-3", "learning_rate = -1.0", "stage 0: learning_rate is -1"),

@@ -167,7 +167,7 @@ pub fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
         let fan_in = 0.7 / (columns as f32).sqrt();
         match role {
             Role::Embedding => 0.02 * normal(&mut random),
-            Role::Matrix | Role::Pair | Role::Router => fan_in * normal(&mut random),
+            Role::Matrix | Role::Stack(_) | Role::Router => fan_in * normal(&mut random),
             Role::Residual => {
                 let added = is_in_blocks(name, grown_from..shape.blocks);
                 fan_in / depth * if added { GROWN_SCALE } else { 1.0 } * normal(&mut random)

@@ -110,7 +110,7 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
     let positions: Vec<usize> = (1..shape.context).collect();
     // The first few positions of a cache that omits the rest cost a little more at a low depth: they leave keys and values everywhere.
     let kept = match shape.cache {
-        Cache::Project | Cache::Share { .. } => 0,
+        Cache::Project | Cache::Ahead { .. } => 0,
         Cache::Omit { kept } => usize::from(kept).min(positions.len() - 1),
     };
     let (cycles_per_attended, bases) = fit(&cycles, kept);

@@ -15,7 +15,7 @@ pub(crate) struct Arena<'a> {
     pub logits: &'a mut [f32],        // [vocabulary]
     pub trace: &'a mut [u32],         // [context]
     pub cache_lengths: &'a mut [u32], // [blocks]
-    pub cache: &'a mut [u32],         // [cached blocks, words of one block], see `crate::attention`
+    pub cache: &'a mut [u32],         // [blocks, words of one block], see `crate::attention`
 }
 
 /// What is known of each token of the tile while it passes the blocks.

@@ -14,7 +14,7 @@ pub(crate) struct Block<'m> {
     pub router: Option<Router<'m>>,
     pub norm1: Normalise<'m>,
     pub query: Linear<'m>,     // [width, width]
-    pub key_value: Linear<'m>, // [2 * kv_heads * head_dim, width]
+    pub key_value: Linear<'m>, // [caches * 2 * kv_heads * head_dim, width]
     pub output: Linear<'m>,    // [width, width]
     pub norm2: Normalise<'m>,
     pub up: Linear<'m>,   // [up_rows, width]

@@ -36,9 +36,9 @@ impl<P: Probe> Session<'_, P> {
                     self.mlp(&block, index);
                 }
             }
-            if self.shape.has_exit_blocks() && index + 1 >= self.shape.cached_blocks() {
-                // Until the last block with keys and values, whoever halted leaves its own as it was then.
-                let first = if index + 1 == self.shape.cached_blocks() { 0 } else { index };
+            if self.shape.has_exit_blocks() && index + 1 >= self.shape.key_value_blocks() {
+                // Until the last block that makes keys and values, whoever halted leaves those of the residual as it was then.
+                let first = if index + 1 == self.shape.key_value_blocks() { 0 } else { index };
                 for left in first..=index {
                     if let Some(router) = self.shape.router_before(left) {
                         self.exit(left, self.shape.blocks + router, tile.len());
@@ -46,7 +46,7 @@ impl<P: Probe> Session<'_, P> {
                 }
             }
             if cached_count == 0 && matches!(self.shape.policy, Policy::Halt | Policy::Exit { .. }) {
-                break; // all have halted, and what leaves nothing in this cache leaves nothing in the later ones
+                break; // all have halted, and later blocks are not to leave keys and values either
             }
         }
         if self.shape.has_exit_blocks() {
@@ -131,6 +131,7 @@ impl<P: Probe> Session<'_, P> {
             let rows = Rows { floats: arena.normed, quantised: arena.quantised, scales: arena.quantised_scales, tokens: asked };
             Router::new(blob, &router).halting(rows, arena.work, halting);
         }
+        let makes = index < shape.key_value_blocks();
         let (mut next, mut active_count, mut cached_count) = (0, 0, 0);
         for (row, mask) in trace.iter_mut().enumerate() {
             let overruled = match (threshold, shape.policy) {
@@ -153,7 +154,7 @@ impl<P: Probe> Session<'_, P> {
                 active_count += 1;
                 *mask |= 1 << index;
             }
-            if is_active || shape.is_cached(index, false, *position + row) {
+            if is_active || makes && shape.is_cached(false, *position + row) {
                 set(cached, cached_count, row as u32);
                 cached_count += 1;
             }
@@ -176,8 +177,7 @@ impl<P: Probe> Session<'_, P> {
             block.norm1.apply(row_of(arena.residual, *row as usize, width), normed);
         }
         probe.enter(Region::Projection, Some(index));
-        let source = shape.cache_of(index);
-        let kv_rows = block.key_value.rows();
+        let (kv_rows, one) = (block.key_value.rows(), shape.key_value_width());
         let (key_value, work) = arena.work.split_at_mut_checked(cached.len() * kv_rows).unwrap_or_default();
         let (query, attended) = work.split_at_mut_checked(active.len() * width).unwrap_or_default();
         let attended = attended.get_mut(..active.len() * width).unwrap_or_default();
@@ -207,32 +207,36 @@ impl<P: Probe> Session<'_, P> {
         let turns = |row: &u32| row_of(blob.floats(blob.layout().position), *position + *row as usize, head_dim);
         let heads = Heads::new(shape);
         let cache_words = if integer { heads.int8_cache_words() } else { heads.half_cache_words() };
-        let cache = row_mut(arena.cache, source, cache_words);
         let mut filled = arena.cache_lengths.get(index).copied().unwrap_or_default() as usize;
-        // Of a block that was before this one: it already holds the whole tile.
-        let stored = if kv_rows > 0 { 0 } else { arena.cache_lengths.get(source).copied().unwrap_or_default() as usize };
+        // A cache that was filled by a block before this one already holds the whole tile.
+        let stored = if kv_rows > 0 { 0 } else { filled };
         let queries = query.chunks_exact_mut(width.max(1)).zip(attended.chunks_exact_mut(width.max(1)));
         let mut queries = active.iter().zip(queries).peekable();
         let mut key_values = key_value.chunks_exact_mut(kv_rows.max(1));
         for row in cached {
-            if let Some(key_value) = key_values.next() {
-                if rotary {
-                    let (keys, _) = key_value.split_at_mut_checked(kv_rows / 2).unwrap_or_default();
-                    rotate(keys, turns(row));
-                }
-                if integer {
-                    int8::remember(cache, &heads, filled, key_value, arena.attention);
-                } else {
-                    half_float::remember(cache, &heads, filled, key_value);
+            if let Some(key_values) = key_values.next() {
+                // Its own, then those of later blocks.
+                let caches = arena.cache.chunks_exact_mut(cache_words.max(1)).skip(index);
+                for (key_value, cache) in key_values.chunks_exact_mut(one.max(1)).zip(caches) {
+                    if rotary {
+                        let (keys, _) = key_value.split_at_mut_checked(one / 2).unwrap_or_default();
+                        rotate(keys, turns(row));
+                    }
+                    if integer {
+                        int8::remember(cache, &heads, filled, key_value, arena.attention);
+                    } else {
+                        half_float::remember(cache, &heads, filled, key_value);
+                    }
                 }
                 filled += 1;
             } else {
-                filled = *position + *row as usize + 1; // all tokens leave keys and values that later blocks share
+                filled = *position + *row as usize + 1; // what is made ahead is made of all tokens
             }
             if let Some((_, (query, attended))) = queries.next_if(|(active, _)| *active == row) {
                 if rotary {
                     rotate(query, turns(row));
                 }
+                let cache = row_of(arena.cache, index, cache_words);
                 if integer {
                     int8::attend_to(cache, &heads, (filled, filled >= stored), query, attended, arena.attention);
                 } else {
@@ -240,9 +244,8 @@ impl<P: Probe> Session<'_, P> {
                 }
             }
         }
-        if kv_rows > 0 {
-            set(arena.cache_lengths, index, filled as u32);
-        }
+        let lengths = arena.cache_lengths.iter_mut().skip(index);
+        lengths.take(kv_rows / one.max(1)).for_each(|length| *length = filled as u32);
         if active.is_empty() {
             return;
         }

@@ -37,7 +37,7 @@ fn routing() -> impl Strategy<Value = Routing> {
     let cache = prop_oneof![
         Just(Cache::Project),
         short().prop_map(|kept| Cache::Omit { kept }),
-        short().prop_map(|blocks| Cache::Share { blocks })
+        short().prop_map(|blocks| Cache::Ahead { blocks })
     ];
     (policy, cache, any::<bool>()).prop_map(|(policy, cache, soft_scaling)| Routing { policy, cache, soft_scaling })
 }

@@ -92,7 +92,7 @@ fn headers() -> Vec<Header> {
         header.geometry.context = 48;
         header
     };
-    let (kept, shared) = (Cache::Omit { kept: 2 }, Cache::Share { blocks: 2 });
+    let (kept, shared) = (Cache::Omit { kept: 2 }, Cache::Ahead { blocks: 2 });
     vec![
         of(Policy::Dense, Cache::Project),
         of(Policy::Halt, Cache::Project),

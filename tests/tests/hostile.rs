@@ -52,7 +52,7 @@ fn with_exit_block() -> Header {
     let mut header = small(Element::Int8);
     header.geometry.blocks = 3;
     header.routing.policy = Policy::Exit { shallowest: 2 };
-    header.routing.cache = Cache::Share { blocks: 2 };
+    header.routing.cache = Cache::Ahead { blocks: 2 };
     header
 }
 
@@ -179,8 +179,8 @@ fn rejects_every_broken_shape_rule() {
     assert_eq!(refusal(|h| h.routing.policy = Policy::Dense), range("router_width of a dense model", 0, 0, 5));
     assert_eq!(refusal(|h| h.routing.cache = Cache::Omit { kept: 25 }), range("kept positions", 0, 24, 25));
     for blocks in [0, 5] {
-        let own = |blocks| range("blocks with keys and values", 1, 4, blocks);
-        assert_eq!(refusal(|h| h.routing.cache = Cache::Share { blocks }), own(u32::from(blocks)));
+        let makers = |blocks| range("blocks that make keys and values", 1, 4, blocks);
+        assert_eq!(refusal(|h| h.routing.cache = Cache::Ahead { blocks }), makers(u32::from(blocks)));
     }
     let exit = |h: &mut Header| h.routing.policy = Policy::Exit { shallowest: 2 };
     let with = |change: fn(&mut Header)| {

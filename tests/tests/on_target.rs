@@ -48,8 +48,8 @@ fn headers() -> Vec<Header> {
     int4.geometry.mlp_width = 36; // groups of one quad and of two
     let mut mixed = large.clone();
     mixed.element = Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Query).with(BlockMatrix::Up) };
-    let shared = routed(Policy::Halt, Cache::Share { blocks: 2 }, Element::Int8);
-    let exits = routed(Policy::Exit { shallowest: 2 }, Cache::Share { blocks: 3 }, Element::Int8);
+    let shared = routed(Policy::Halt, Cache::Ahead { blocks: 2 }, Element::Int8);
+    let exits = routed(Policy::Exit { shallowest: 2 }, Cache::Ahead { blocks: 3 }, Element::Int8);
     vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8), int4, mixed, shared, exits]
 }
 

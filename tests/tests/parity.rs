@@ -113,17 +113,28 @@ fn float_f16_and_int8_agree_on_every_variant() {
     }
 }
 
-/// The same checkpoints with the keys and values of their first block alone, as models that were never trained so.
+/// The same checkpoints with the keys and values of all blocks made before the first, as models that were never trained so.
 #[test]
-fn float_f16_and_int8_agree_where_keys_and_values_are_shared() {
+fn float_f16_and_int8_agree_where_keys_and_values_are_made_ahead() {
     for variant in VARIANTS {
         let mut folder = variant.folder();
-        folder.config.routing.cache = Cache::Share { blocks: 1 };
-        folder.shape = folder.config.shape().unwrap();
-        for block in 1..folder.shape.blocks {
-            folder.tensors.retain(|tensor, _| !tensor.starts_with(&name::block(block, name::KEY_VALUE)));
-        }
+        make_ahead(&mut folder, 1);
         assert_agreement(variant.name, &folder, &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
+    }
+}
+
+/// Block `makers - 1` makes the keys and values of all later blocks by their matrices, put below its own.
+fn make_ahead(folder: &mut Folder, makers: usize) {
+    folder.config.routing.cache = Cache::Ahead { blocks: makers as u16 };
+    folder.shape = folder.config.shape().unwrap();
+    let of = |block| name::block(block, name::KEY_VALUE);
+    for parameter in [name::weight, name::bias] {
+        for block in makers..folder.shape.blocks {
+            let Some((below, more)) = folder.tensors.remove(&parameter(&of(block))) else { continue };
+            let (dims, values) = folder.tensors.get_mut(&parameter(&of(makers - 1))).unwrap();
+            dims[0] += below[0];
+            values.extend(more);
+        }
     }
 }
 
@@ -139,10 +150,8 @@ fn float_f16_and_int8_agree_where_tokens_leave_through_exit_blocks() {
         routed += 1;
         let last = folder.shape.blocks - 1;
         folder.config.routing.policy = Policy::Exit { shallowest: last as u16 };
-        folder.config.routing.cache = Cache::Share { blocks: last as u16 };
         folder.config.routing.soft_scaling = false;
-        folder.shape = folder.config.shape().unwrap();
-        folder.tensors.retain(|tensor, _| !tensor.starts_with(&name::block(last, name::KEY_VALUE)));
+        make_ahead(&mut folder, last);
         let copies: Vec<_> = folder.tensors.iter().filter(|(tensor, _)| tensor.starts_with(&name::block(last, ""))).collect();
         let renamed = |(tensor, values): (&String, &_)| {
             (tensor.replace(&name::block(last, ""), &name::block(last + 1, "")), Clone::clone(values))

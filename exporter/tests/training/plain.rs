@@ -21,7 +21,7 @@ fn the_fused_step_has_the_loss_and_the_gradients_of_candles_own_operations() {
         bias: false,
         policy: fathom_exporter::recipe::PolicyName::Dense,
         omit_after: None,
-        cached_blocks: None,
+        key_value_blocks: None,
         soft_scaling: false,
         ..recipe.model
     };

@@ -22,10 +22,10 @@ fn joint() -> Recipe {
     Recipe::parse(&format!("{model}{stage}shallow_weight = 0.5\nself_distillation = 0.3\n")).unwrap()
 }
 
-/// The same with shared keys and values, its matrices moved by Muon.
+/// The same with keys and values made ahead, its matrices moved by Muon.
 fn joint_by_muon() -> Recipe {
     let mut recipe = joint();
-    recipe.model.cached_blocks = Some(2);
+    recipe.model.key_value_blocks = Some(2);
     recipe.stages[0].matrix_learning_rate = Some(0.02);
     recipe
 }

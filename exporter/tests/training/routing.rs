@@ -76,7 +76,7 @@ fn forward(model: &Model, tokens: &[u16], gates: &Gates<'_>) -> Pass {
 fn shapes() -> Vec<Shape> {
     let mut all = Vec::new();
     for policy in [Policy::Skip, Policy::Halt] {
-        for cache in [Cache::Project, Cache::Omit { kept: 2 }, Cache::Share { blocks: 2 }] {
+        for cache in [Cache::Project, Cache::Omit { kept: 2 }, Cache::Ahead { blocks: 2 }] {
             for soft_scaling in [false, true] {
                 for modern in [false, true] {
                     all.push(shape(policy, cache, soft_scaling, modern));
@@ -84,7 +84,7 @@ fn shapes() -> Vec<Shape> {
             }
         }
     }
-    for cache in [Cache::Project, Cache::Share { blocks: 2 }, Cache::Share { blocks: 3 }] {
+    for cache in [Cache::Project, Cache::Ahead { blocks: 2 }, Cache::Ahead { blocks: 3 }] {
         for shallowest in [2, 3] {
             all.extend([false, true].map(|modern| shape(Policy::Exit { shallowest }, cache, false, modern)));
         }
@@ -94,7 +94,7 @@ fn shapes() -> Vec<Shape> {
 
 /// Whether tokens that halt have left all their keys and values by then, so that they run their exit blocks at once.
 fn leaves_at_once(shape: &Shape) -> bool {
-    !shape.has_exit_blocks() || shape.cached_blocks() <= shape.shallowest()
+    !shape.has_exit_blocks() || shape.key_value_blocks() <= shape.shallowest()
 }
 
 /// Thresholds at the median of each router's outputs at full depth, so that routing is mixed.

@@ -189,10 +189,10 @@ pub enum Cache {
         /// Positions `0..kept` always have keys and values.
         kept: u16,
     },
-    /// Keys and values in the first `blocks` blocks, projected from the carried residual where it is inactive. The later blocks have none
-    /// of their own: they attend to those of block `blocks - 1` (cross-layer sharing, Brandon et al., arXiv 2405.12981).
-    Share {
-        /// Blocks with keys and values of their own, at least 1.
+    /// Projected ahead: the keys and values of every later block are made of the residual that enters block `blocks - 1`, together with
+    /// its own, so that a token that is inactive from there on leaves what it would have left had it gone on. Otherwise as [`Self::Project`].
+    Ahead {
+        /// Blocks that make keys and values, at least 1: the last of them also those of all later blocks.
         blocks: u16,
     },
 }

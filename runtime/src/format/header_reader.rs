@@ -68,7 +68,7 @@ impl Reader<'_> {
                 cache: match self.variant(3) {
                     0 => Cache::Project,
                     1 => Cache::Omit { kept: short(self) },
-                    _ => Cache::Share { blocks: short(self) },
+                    _ => Cache::Ahead { blocks: short(self) },
                 },
                 soft_scaling: self.boolean(),
             },

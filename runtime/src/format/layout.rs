@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! prelude | header | embedding | position | block 0 | block 1 | ... | exit block 0 | ... | final norm | head (if separate)
-//! block:  router (blocks >= 1 of a model that skips or halts; exit blocks) | norm1 | query | key_value (unless shared) | output | norm2 | up | down
+//! block:  router (blocks >= 1 of a model that skips or halts; exit blocks) | norm1 | query | key_value (if it makes any) | output | norm2 | up | down
 //! linear: weights | scales (int8, int4) | bias (if any)
 //! ```
 //!
@@ -83,7 +83,7 @@ pub struct BlockLayout {
     pub norm1: NormLayout,
     /// `[width, width]`.
     pub query: LinearLayout,
-    /// `[2 * kv_heads * head_dim, width]`, keys first; without rows in a block that attends to another's.
+    /// `[caches * 2 * kv_heads * head_dim, width]`, of each cache that the block fills keys first; without rows if it fills none.
     pub key_value: LinearLayout,
     /// `[width, width]`.
     pub output: LinearLayout,
@@ -111,8 +111,9 @@ pub struct Layout {
     shape: Shape,
     first_block: usize,
     second_block: usize,
-    block_bytes: usize,  // of each but the first
-    shared_bytes: usize, // of each without keys and values
+    block_bytes: usize, // of each but the first that makes keys and values for itself
+    ahead: usize,       // end of the block that makes those of all later ones
+    ahead_bytes: usize, // of each of these
     first_exit: usize,
     exit_bytes: usize,
 }
@@ -159,8 +160,7 @@ impl Cursor {
         }
     }
 
-    const fn block(&mut self, shape: &Shape, routed: bool, own: bool) -> BlockLayout {
-        let key_value_rows = if own { shape.key_value_rows() } else { 0 };
+    const fn block(&mut self, shape: &Shape, routed: bool, key_value_rows: usize) -> BlockLayout {
         let bias = shape.variants.bias;
         let element = shape.element;
         BlockLayout {
@@ -177,9 +177,9 @@ impl Cursor {
 }
 
 /// Bytes of a block.
-const fn block_bytes(shape: &Shape, routed: bool, own: bool) -> usize {
+const fn block_bytes(shape: &Shape, routed: bool, key_value_rows: usize) -> usize {
     let mut cursor = Cursor(0);
-    cursor.block(shape, routed, own);
+    cursor.block(shape, routed, key_value_rows);
     cursor.0
 }
 
@@ -194,13 +194,19 @@ impl Layout {
             Position::Rotary => cursor.floats(shape.context * shape.head_dim),
         };
         let first_block = cursor.0;
-        cursor.block(shape, false, true);
+        cursor.block(shape, false, shape.key_value_rows(0));
         let second_block = cursor.0;
         let routed = shape.holds_router(1);
-        let exit_bytes = block_bytes(shape, true, false);
-        let (block_bytes, shared_bytes) = (block_bytes(shape, routed, true), block_bytes(shape, routed, false));
-        let own = shape.cached_blocks();
-        cursor.0 += (own - 1) * block_bytes + (shape.blocks - own) * shared_bytes;
+        let exit_bytes = block_bytes(shape, true, 0);
+        let ahead_bytes = block_bytes(shape, routed, 0);
+        let makers = shape.key_value_blocks();
+        let last = block_bytes(shape, routed, shape.key_value_rows(makers - 1));
+        let block_bytes = block_bytes(shape, routed, shape.key_value_width());
+        if makers > 1 {
+            cursor.0 += (makers - 2) * block_bytes + last;
+        }
+        let ahead = cursor.0;
+        cursor.0 += (shape.blocks - makers) * ahead_bytes;
         let first_exit = cursor.0;
         cursor.0 += (shape.stored_blocks() - shape.blocks) * exit_bytes;
         let final_norm = cursor.norm(shape);
@@ -220,7 +226,8 @@ impl Layout {
             first_block,
             second_block,
             block_bytes,
-            shared_bytes,
+            ahead,
+            ahead_bytes,
             first_exit,
             exit_bytes,
         }
@@ -231,17 +238,18 @@ impl Layout {
         if block >= self.shape.blocks {
             return Cursor(self.first_exit + (block - self.shape.blocks) * self.exit_bytes);
         }
-        let own = self.shape.cached_blocks();
-        let (before, shared) = if block < own { (block - 1, 0) } else { (own - 1, block - own) };
-        Cursor(self.second_block + before * self.block_bytes + shared * self.shared_bytes)
+        match block.checked_sub(self.shape.key_value_blocks()) {
+            Some(later) => Cursor(self.ahead + later * self.ahead_bytes),
+            None => Cursor(self.second_block + (block - 1) * self.block_bytes),
+        }
     }
 
     /// The tensors of stored block `block`; those from [`Shape::blocks`] on are exit blocks.
     pub const fn block(&self, block: usize) -> BlockLayout {
         if block == 0 {
-            return Cursor(self.first_block).block(&self.shape, false, true);
+            return Cursor(self.first_block).block(&self.shape, false, self.shape.key_value_rows(0));
         }
-        self.later_block(block).block(&self.shape, self.shape.holds_router(block), block < self.shape.cached_blocks())
+        self.later_block(block).block(&self.shape, self.shape.holds_router(block), self.shape.key_value_rows(block))
     }
 
     /// The router before block `block`, if there is one.

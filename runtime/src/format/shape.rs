@@ -134,7 +134,7 @@ impl Shape {
         match header.routing.cache {
             Cache::Project => 0,
             Cache::Omit { kept } => range("kept positions", kept, 0, context)?,
-            Cache::Share { blocks: own } => range("blocks with keys and values", own, 1, blocks)?,
+            Cache::Ahead { blocks: makers } => range("blocks that make keys and values", makers, 1, blocks)?,
         };
         if let Policy::Exit { shallowest } = header.routing.policy {
             range("blocks of a model with exit blocks", header.geometry.blocks, 3, MAX_BLOCKS)?;
@@ -164,9 +164,36 @@ impl Shape {
         })
     }
 
-    /// Rows of the matrix for keys and values, keys first.
-    pub const fn key_value_rows(&self) -> usize {
+    /// Numbers that one token leaves in one cache: keys, then as many values.
+    pub const fn key_value_width(&self) -> usize {
         2 * self.kv_heads * self.head_dim
+    }
+
+    /// Blocks that make keys and values, the first ones.
+    pub const fn key_value_blocks(&self) -> usize {
+        match self.cache {
+            Cache::Ahead { blocks } => blocks as usize,
+            Cache::Project | Cache::Omit { .. } => self.blocks,
+        }
+    }
+
+    /// The blocks whose keys and values stored block `block` makes: itself, of the last that makes any also all later ones; an exit block
+    /// none.
+    pub const fn caches_made_by(&self, block: usize) -> core::ops::Range<usize> {
+        let last = self.key_value_blocks() - 1;
+        if block < last {
+            block..block + 1
+        } else if block == last {
+            block..self.blocks
+        } else {
+            block..block
+        }
+    }
+
+    /// Rows of stored block `block`'s matrix for keys and values: [`Self::key_value_width`] for each cache that it fills.
+    pub const fn key_value_rows(&self, block: usize) -> usize {
+        let caches = self.caches_made_by(block);
+        (caches.end - caches.start) * self.key_value_width()
     }
 
     /// Rows of the MLP's first matrix: twice the hidden width for SwiGLU (gate, then up).
@@ -177,25 +204,11 @@ impl Shape {
         }
     }
 
-    /// Blocks that have keys and values, the first ones.
-    pub const fn cached_blocks(&self) -> usize {
+    /// Whether the token at `position` leaves keys and values in a block that it runs (`active`) or does not.
+    pub fn is_cached(&self, active: bool, position: usize) -> bool {
         match self.cache {
-            Cache::Share { blocks } => blocks as usize,
-            Cache::Project | Cache::Omit { .. } => self.blocks,
-        }
-    }
-
-    /// The block whose keys and values block `block` attends to: itself, or the last that has any.
-    pub const fn cache_of(&self, block: usize) -> usize {
-        if block < self.cached_blocks() { block } else { self.cached_blocks() - 1 }
-    }
-
-    /// Whether the token at `position` leaves keys and values in block `block`, which it runs (`active`) or does not.
-    pub fn is_cached(&self, block: usize, active: bool, position: usize) -> bool {
-        match self.cache {
-            Cache::Project => true,
+            Cache::Project | Cache::Ahead { .. } => true,
             Cache::Omit { kept } => active || position < usize::from(kept),
-            Cache::Share { blocks } => block < usize::from(blocks),
         }
     }
 
