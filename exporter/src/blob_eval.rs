@@ -26,7 +26,7 @@ pub struct Evaluation {
     pub attended: u64,
     /// Blocks that tokens did not run but left keys and values in, summed over tokens.
     pub projected: u64,
-    /// Tokens that come to each router, `[routers]`.
+    /// Tokens that come to the router of each output, `[routers]`; in a model with exits to its one router, `[1]`.
     pub asked: Vec<usize>,
 }
 
@@ -52,10 +52,17 @@ impl Evaluation {
         1.0 - self.active.iter().sum::<usize>() as f64 / operations as f64
     }
 
-    /// Routers that were evaluated under `thresholds` `[routers]`, summed over tokens: one whose threshold is [`f32::MAX`] halts no one and
+    /// Routers that were evaluated under `thresholds` `[routers]`, summed over tokens: one whose thresholds are [`f32::MAX`] halts no one and
     /// is not.
     pub fn routers(&self, thresholds: &[f32]) -> usize {
-        self.asked.iter().zip(thresholds).filter(|(_, threshold)| **threshold < f32::MAX).map(|(asked, _)| asked).sum()
+        let outputs = thresholds.len().checked_div(self.asked.len()).unwrap_or(1).max(1); // of one router
+        let halts = |thresholds: &[f32]| thresholds.iter().any(|threshold| *threshold < f32::MAX);
+        self.asked
+            .iter()
+            .zip(thresholds.chunks(outputs))
+            .filter(|(_, thresholds)| halts(thresholds))
+            .map(|(asked, _)| asked)
+            .sum()
     }
 
     /// Adds another evaluation of the same model.
@@ -73,13 +80,13 @@ impl Evaluation {
     pub fn add_masks(&mut self, shape: &Shape, masks: impl Iterator<Item = u32>) {
         self.active.resize(shape.blocks, 0);
         self.depths.resize(shape.blocks + 1, 0);
-        self.asked.resize(shape.routers(), 0);
+        self.asked.resize(if shape.has_exits() { 1 } else { shape.routers() }, 0);
         let mut cached = vec![0u64; shape.blocks];
         for (position, mask) in masks.enumerate() {
             self.depths[mask.count_ones() as usize] += 1;
             // Whom the router before it halted has fewer blocks than whom it halts.
-            for (least, asked) in (shape.shallowest()..).zip(&mut self.asked) {
-                *asked += usize::from(shape.policy == Policy::Skip || mask.count_ones() as usize >= least);
+            for (output, asked) in self.asked.iter_mut().enumerate() {
+                *asked += usize::from(shape.policy == Policy::Skip || mask.count_ones() as usize >= shape.depth_of(output));
             }
             for block in 0..shape.blocks {
                 let active = mask >> block & 1 == 1;
@@ -125,19 +132,22 @@ pub fn evaluate(blob: &Blob<'_>, tokens: &[u16], point: usize, progress: &(dyn F
 }
 
 /// Like [`evaluate`], but input `i` runs `depths[i]` blocks, whatever the routers say; `depths` `[tokens - 1]`, each in `1..=blocks`, of a
-/// model with exit blocks one that its routers could choose. A dense model can be evaluated so too.
+/// model with exits one of theirs or that of all blocks. A dense model can be evaluated so too.
 ///
 /// # Errors
 /// Those of [`evaluate`]; depths that the model does not have.
 pub fn evaluate_at_depths(blob: &Blob<'_>, tokens: &[u16], depths: &[u8], progress: &(dyn Fn(u64) + Sync)) -> Result<Evaluation> {
     let (blocks, inputs) = (blob.shape().blocks, tokens.len().saturating_sub(1));
     ensure!(depths.len() == inputs, "{} depths for {inputs} tokens", depths.len());
-    let least = if blob.shape().has_exit_blocks() { blob.shape().shallowest() } else { 1 };
-    if let Some(depth) = depths.iter().find(|depth| !(least..=blocks).contains(&usize::from(**depth))) {
-        bail!("a depth is {depth}, the model has {least} to {blocks}");
+    let shape = blob.shape();
+    let has = |depth: usize| match shape.has_exits() {
+        true => shape.depths().any(|found| found == depth),
+        false => (1..=blocks).contains(&depth),
+    };
+    if let Some(depth) = depths.iter().find(|depth| !has(usize::from(**depth))) {
+        bail!("a depth is {depth}, which this model of {blocks} blocks does not have");
     }
-    let before: Vec<u8> = depths.iter().map(|depth| blob.shape().before_exit(usize::from(*depth)) as u8).collect();
-    on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Depths(&before), progress))
+    on_all_cores(blob, tokens, &|windows| evaluate_windows(blob, tokens, windows, Decisions::Depths(depths), progress))
 }
 
 /// One token of a text.

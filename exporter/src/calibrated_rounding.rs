@@ -63,13 +63,13 @@ fn inputs(tensors: &Tensors, shape: &Shape, text: &[u16], block: usize, pick: Pi
     for batch in windows.chunk_by(|a, b| a.len() == b.len()).flat_map(|same| same.chunks(BATCH)) {
         let tokens: Vec<u16> = batch.iter().flat_map(|window| &text[window.clone()]).copied().collect();
         let mut pass = model.forward(&tokens, batch[0].len(), &Gates::Open, None)?;
-        let inputs = match block.checked_sub(shape.blocks) {
-            Some(router) => model.exit(router, &pass, None)?.1,
-            None => match pass.inputs.pop() {
-                Some(inputs) => inputs,
-                None => continue,
-            },
+        let exit =
+            (0..shape.routers()).rev().find(|exit| block >= shape.blocks && shape.exit_block(*exit, shape.trunk()) <= block);
+        let inputs = match exit {
+            Some(exit) => model.exit(exit, &pass, None)?.1.into_iter().nth(block - shape.exit_block(exit, shape.trunk())),
+            None => pass.inputs.pop(),
         };
+        let Some(inputs) = inputs else { continue };
         let inputs = pick(inputs);
         let columns = inputs.dims2()?.1;
         hessian.get_or_insert_with(|| Hessian::new(columns)).add(&inputs.flatten_all()?.to_vec1::<f32>()?);

@@ -153,12 +153,13 @@ pub fn parameters(shape: &Shape) -> Vec<(String, Vec<usize>, Role)> {
     };
     for block in 0..shape.stored_blocks() {
         let part = |part: &str| name::block(block, part);
-        if shape.holds_router(block) {
+        let outputs = shape.outputs_before(block).len();
+        if outputs > 0 {
             let (hidden, output) = (part(name::ROUTER_HIDDEN), part(name::ROUTER_OUTPUT));
             all.push((name::weight(&hidden), vec![router_width, width], Role::Router));
             all.push((name::bias(&hidden), vec![router_width], Role::Bias));
-            all.push((name::weight(&output), vec![1, router_width], Role::Router));
-            all.push((name::bias(&output), vec![1], Role::RouterBias));
+            all.push((name::weight(&output), vec![outputs, router_width], Role::Router));
+            all.push((name::bias(&output), vec![outputs], Role::RouterBias));
         }
         norm(&mut all, &part(name::NORM1));
         norm(&mut all, &part(name::NORM2));
@@ -217,10 +218,10 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
     let block = |block: usize| {
         let part = |part: &str| name::block(block, part);
         BlockTensors {
-            router: shape.holds_router(block).then(|| RouterTensors {
+            router: (!shape.outputs_before(block).is_empty()).then(|| RouterTensors {
                 hidden: linear(&part(name::ROUTER_HIDDEN)),
                 output: present(name::weight(&part(name::ROUTER_OUTPUT))),
-                output_bias: present(name::bias(&part(name::ROUTER_OUTPUT)))[0],
+                output_bias: present(name::bias(&part(name::ROUTER_OUTPUT))),
             }),
             norm1: norm(&part(name::NORM1)),
             query: linear(&part(name::QUERY)),

@@ -42,7 +42,9 @@ pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>
 pub struct OpenPass {
     /// Router outputs, `[routers][tokens]`.
     pub outputs: Vec<Vec<f32>>,
-    /// Cross-entropy in nats if the token stopped where each router can stop it, then at full depth: `[routers + 1][tokens]`.
+    /// Depths that a token can have, the last of them full depth: `[routers + 1]`.
+    pub depths: Vec<usize>,
+    /// Cross-entropy in nats if the token had each of them, `[routers + 1][tokens]`.
     pub losses: Vec<Vec<f32>>,
 }
 
@@ -52,15 +54,16 @@ pub struct OpenPass {
 /// Those of candle.
 pub fn open_pass(model: &Model, tokens: &[u16], context: usize) -> Result<OpenPass> {
     let shape = model.shape();
-    let mut open = OpenPass { outputs: vec![Vec::new(); shape.routers()], losses: vec![Vec::new(); shape.routers() + 1] };
+    let depths: Vec<usize> = shape.depths().collect();
+    let mut open = OpenPass { outputs: vec![Vec::new(); shape.routers()], losses: vec![Vec::new(); depths.len()], depths };
     for window in windows(tokens.len(), context) {
         let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Open, None)?;
-        for (block, outputs) in shape.routed_blocks().zip(&mut open.outputs) {
-            outputs.extend(model.router(block, &pass.residuals[block])?.to_vec1::<f32>()?);
+        for (z, outputs) in model.routers(&pass)?.iter().zip(&mut open.outputs) {
+            outputs.extend(z.to_vec1::<f32>()?);
         }
         let targets = &tokens[window.start + 1..=window.end];
-        for (depth, losses) in (shape.shallowest()..).zip(&mut open.losses) {
-            let residual = model.at_depth(depth, &pass, None)?;
+        for (depth, losses) in open.depths.iter().zip(&mut open.losses) {
+            let residual = model.at_depth(*depth, &pass, None)?;
             losses.extend(cross_entropy(&model.classify(&residual)?, targets)?.to_vec1::<f32>()?);
         }
     }

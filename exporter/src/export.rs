@@ -93,7 +93,7 @@ pub fn blob(header: &Header, model: &ModelTensors) -> Result<Aligned, ExportErro
             let router = block.router.as_ref().ok_or(ExportError::Missing { tensor: "router", block: index })?;
             linear(&mut writer, &at.hidden, &router.hidden, ("router", index))?;
             writer.floats(at.output, &router.output)?;
-            writer.floats(at.output_bias, &[router.output_bias])?;
+            writer.floats(at.output_bias, &router.output_bias)?;
         }
         norm(&mut writer, &at.norm1, &block.norm1, ("norm1", index))?;
         norm(&mut writer, &at.norm2, &block.norm2, ("norm2", index))?;

@@ -40,10 +40,11 @@ pub fn joint(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progres
         let open = open(model, shape, stage, &Exits { shallow: &exits, mixed }, batch, &pass, dropout)?;
         let outputs: Vec<Vec<f32>> =
             open.outputs.iter().map(|z| z.narrow(0, 0, routed_tokens)?.to_vec1()).collect::<Result<_, _>>()?;
-        let thresholds = thresholds_at(&outputs, shape.blocks, share);
+        let possible: Vec<usize> = shape.depths().collect();
+        let thresholds = thresholds_at(&outputs, &possible, share);
         let (routed, depths) = if mixed {
-            let depths = depths(&outputs, shape.blocks, &thresholds);
-            (mean_at(&open.losses, shape.shallowest(), &depths)?, depths)
+            let depths = depths(&outputs, &possible, &thresholds);
+            (mean_at(&open.losses, &possible, &depths)?, depths)
         } else {
             let (inputs, targets) = (&batch.inputs[..routed_tokens], &batch.targets[..routed_tokens]);
             // Without dropout: what halts is decided as at run time.
@@ -68,22 +69,22 @@ struct Exits<'a> {
 
 /// Depths below the last whose loss is trained.
 fn shallow_exits(shape: &Shape, stage: &Stage) -> Vec<usize> {
-    let all = if stage.exits.is_empty() { (shape.shallowest()..shape.blocks).collect() } else { stage.exits.clone() };
+    let all = if stage.exits.is_empty() { shape.depths().collect() } else { stage.exits.clone() };
     all.into_iter().filter(|exit| *exit < shape.blocks).collect()
 }
 
 /// Whether tokens that halt at these exits leave later tokens the keys and values that they would have left had they gone on: the last of
-/// them are made ahead, of the residual after as many blocks as make any but one. An exit block counts as one more.
+/// them are made ahead, of the residual after as many blocks as make any but one. In a model with exits ways part there.
 fn halted_tokens_change_nothing(shape: &Shape, exits: &[usize]) -> bool {
-    let before = |exit: usize| shape.before_exit(exit);
-    matches!(shape.cache, Cache::Ahead { .. }) && exits.iter().all(|exit| before(*exit) + 1 >= shape.key_value_blocks())
+    let ahead = matches!(shape.cache, Cache::Ahead { .. });
+    shape.has_exits() || ahead && exits.iter().all(|exit| exit + 1 >= shape.key_value_blocks())
 }
 
-/// Mean of each token's loss at its depth; `losses` of `[n]`, by depth from `shallowest`; `depths` `[n]`.
-fn mean_at(losses: &[Tensor], shallowest: usize, depths: &[u8]) -> Result<Tensor> {
+/// Mean of each token's loss at its depth; `losses` `[possible depths]` of `[n]`, `depths` `[n]`.
+fn mean_at(losses: &[Tensor], possible: &[usize], depths: &[u8]) -> Result<Tensor> {
     let mut total: Option<Tensor> = None;
-    for (losses, here) in losses.iter().zip(shallowest..) {
-        let here: Vec<f32> = depths.iter().map(|depth| f32::from(u8::from(usize::from(*depth) == here))).collect();
+    for (losses, here) in losses.iter().zip(possible) {
+        let here: Vec<f32> = depths.iter().map(|depth| f32::from(u8::from(usize::from(*depth) == *here))).collect();
         if here.iter().all(|here| *here == 0.0) {
             continue;
         }
@@ -125,7 +126,7 @@ fn open(
     let shown = f64::from(loss.to_scalar::<f32>()?);
     let (mut errors, mut outputs, mut all_losses) = (Vec::new(), Vec::new(), Vec::new());
     let settled = full_logits.detach();
-    for (block, depth) in shape.routed_blocks().zip(shape.shallowest()..) {
+    for (z, depth) in model.routers(pass)?.into_iter().zip(shape.depths()) {
         let residual = model.at_depth(depth, pass, dropout.as_deref_mut())?;
         let is_exit = exits.shallow.contains(&depth);
         let trained = is_exit && stage.shallow_weight > 0.0;
@@ -142,7 +143,6 @@ fn open(
             };
             loss = (loss + (taught * weight)?)?;
         }
-        let z = model.router(block, &pass.residuals[block].detach())?;
         // A router says how much its token loses by going on: the gain, negated. What a model that knows its own doubts expects to gain is
         // its distance from the prediction here, which is not left to the chance of one next token.
         errors.push((&z + distance.detach())?.sqr()?.mean_all()?);
@@ -155,17 +155,19 @@ fn open(
 }
 
 /// One threshold per router, `[routers]`, that save `share` of the token-layer operations when a token halts where the gain that its router
-/// promises is below the price of the blocks to come, the same price for each. `outputs` `[routers][n]`, those at full depth, which is `blocks`.
-pub fn thresholds_at(outputs: &[Vec<f32>], blocks: usize, share: f64) -> Vec<f32> {
+/// promises is below the price of the blocks to come, the same price for each. `outputs` `[routers][n]`, those at full depth; `possible`
+/// `[routers + 1]` are the depths that tokens can have.
+pub fn thresholds_at(outputs: &[Vec<f32>], possible: &[usize], share: f64) -> Vec<f32> {
     if share <= 0.0 {
         return vec![f32::MAX; outputs.len()];
     }
+    let last = possible.last().copied().unwrap_or_default();
     let thresholds =
-        |price: f32| -> Vec<f32> { (0..outputs.len()).map(|router| -price * (outputs.len() - router) as f32).collect() };
+        |price: f32| -> Vec<f32> { possible.iter().take(outputs.len()).map(|depth| -price * (last - depth) as f32).collect() };
     let (mut low, mut high) = (-16f32, 16f32);
     for _ in 0..BISECTIONS {
         let middle = 0.5 * (low + high);
-        if saved(outputs, &thresholds(middle), blocks) < share {
+        if saved(outputs, &thresholds(middle), possible) < share {
             low = middle;
         } else {
             high = middle;
@@ -175,15 +177,15 @@ pub fn thresholds_at(outputs: &[Vec<f32>], blocks: usize, share: f64) -> Vec<f32
 }
 
 /// Share of token-layer operations saved when a token halts at the first router whose output reaches its threshold.
-fn saved(outputs: &[Vec<f32>], thresholds: &[f32], blocks: usize) -> f64 {
-    controls::saved(&depths(outputs, blocks, thresholds), blocks)
+fn saved(outputs: &[Vec<f32>], thresholds: &[f32], possible: &[usize]) -> f64 {
+    controls::saved(&depths(outputs, possible, thresholds), possible.last().copied().unwrap_or_default())
 }
 
-/// Blocks that each token runs, `[n]`.
-fn depths(outputs: &[Vec<f32>], blocks: usize, thresholds: &[f32]) -> Vec<u8> {
-    let (tokens, shallowest) = (outputs.first().map_or(0, Vec::len), blocks - outputs.len());
+/// Blocks that each token runs, `[n]`: those of the first output that reaches its threshold.
+pub fn depths(outputs: &[Vec<f32>], possible: &[usize], thresholds: &[f32]) -> Vec<u8> {
+    let tokens = outputs.first().map_or(0, Vec::len);
     let passed = |token: usize| outputs.iter().zip(thresholds).take_while(|(z, threshold)| z[token] < **threshold).count();
-    (0..tokens).map(|token| (shallowest + passed(token)) as u8).collect()
+    (0..tokens).map(|token| possible[passed(token)] as u8).collect()
 }
 
 #[cfg(test)]
@@ -203,11 +205,11 @@ mod tests {
     #[test]
     fn thresholds_save_the_share_that_was_asked_for() {
         for share in [0.1, 0.3, 0.5, 0.7] {
-            let thresholds = thresholds_at(&outputs(), 4, share);
-            let found = saved(&outputs(), &thresholds, 4);
+            let thresholds = thresholds_at(&outputs(), &[1, 2, 3, 4], share);
+            let found = saved(&outputs(), &thresholds, &[1, 2, 3, 4]);
             assert!((found - share).abs() < 0.005, "{share}: {found}");
         }
-        assert_eq!(saved(&outputs(), &thresholds_at(&outputs(), 4, 0.0), 4), 0.0);
+        assert_eq!(saved(&outputs(), &thresholds_at(&outputs(), &[1, 2, 3, 4], 0.0), &[1, 2, 3, 4]), 0.0);
     }
 
     /// The tiny recipe with another policy and cache, a model of it before training with larger weights (as they are, branches are too
@@ -216,7 +218,7 @@ mod tests {
         let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
         let model = tiny.replace("\"halt\"", &format!("{policy:?}"));
         let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nsave = 0.25\n";
-        let least = if policy == "exit" { "shallowest = 2\n" } else { "" };
+        let least = if policy == "exit" { "exit_depths = [2]\n" } else { "" };
         let recipe = Recipe::parse(&format!("{model}{least}key_value_blocks = {makers}\n{stage}{exits}")).unwrap();
         let shape = recipe.shape(8).unwrap();
         let mut tensors = initial(&shape, &recipe);
@@ -236,10 +238,11 @@ mod tests {
         let exits = Exits { shallow: &exits, mixed: true };
         let open = open(&model, &shape, &recipe.stages[0], &exits, &batch, &pass, None).unwrap();
         let outputs: Vec<Vec<f32>> = open.outputs.iter().map(|z| z.to_vec1().unwrap()).collect();
-        let thresholds = thresholds_at(&outputs, 3, if shape.routers() > 1 { 0.3 } else { 0.15 });
-        let depths = depths(&outputs, 3, &thresholds);
-        assert!((shape.shallowest() as u8..=3).all(|depth| depths.contains(&depth)), "{depths:?}");
-        let mixed = mean_at(&open.losses, shape.shallowest(), &depths).unwrap().to_scalar::<f32>().unwrap();
+        let possible: Vec<usize> = shape.depths().collect();
+        let thresholds = thresholds_at(&outputs, &possible, if shape.routers() > 1 { 0.3 } else { 0.15 });
+        let depths = depths(&outputs, &possible, &thresholds);
+        assert!(possible.iter().all(|depth| depths.contains(&(*depth as u8))), "{depths:?}");
+        let mixed = mean_at(&open.losses, &possible, &depths).unwrap().to_scalar::<f32>().unwrap();
         let routed = model.forward(&batch.inputs, shape.context, &Gates::Hard(&thresholds), None).unwrap();
         let ran = |token: usize| routed.active.iter().filter(|active| active[token]).count();
         assert!((0..64).all(|token| ran(token) == usize::from(depths[token])) || !alike);
@@ -249,16 +252,16 @@ mod tests {
 
     #[test]
     fn with_keys_and_values_made_ahead_the_open_pass_has_the_losses_of_the_routed_one() {
-        for (policy, makers, exits, wanted) in [
-            ("halt", 1, "exits = [1, 2, 3]", true),
-            ("halt", 2, "", true),
-            ("halt", 3, "", false),
-            ("exit", 2, "", true),
-            ("exit", 3, "", false),
-        ] {
+        for (policy, makers, exits, wanted) in
+            [("halt", 1, "exits = [1, 2, 3]", true), ("halt", 2, "", true), ("halt", 3, "", false), ("exit", 2, "", true)]
+        {
             let (mixed, routed, alike) = mixed_and_routed(policy, makers, exits);
             assert_eq!(alike, wanted);
-            assert_eq!((mixed - routed).abs() < 1e-5, alike, "{policy}, {makers} blocks make keys and values: {mixed} and {routed}");
+            assert_eq!(
+                (mixed - routed).abs() < 1e-5,
+                alike,
+                "{policy}, {makers} blocks make keys and values: {mixed} and {routed}"
+            );
         }
     }
 
@@ -289,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_price_is_that_of_the_blocks_to_come() {
-        let thresholds = thresholds_at(&outputs(), 4, 0.4);
+        let thresholds = thresholds_at(&outputs(), &[1, 2, 3, 4], 0.4);
         assert_eq!(thresholds[0], 3.0 * thresholds[2]);
         assert_eq!(thresholds[1], 2.0 * thresholds[2]);
     }

@@ -110,10 +110,9 @@ pub fn routers(model: &Model, shape: &Shape, batch: &Batch) -> Result<Loss> {
     };
     let full = losses(shape.blocks)?;
     let mut errors = Vec::new();
-    for (block, depth) in shape.routed_blocks().zip(shape.shallowest()..) {
-        let h = pass.residuals[block].detach();
+    for (z, depth) in model.routers(&pass)?.into_iter().zip(shape.depths()) {
         let gain = (losses(depth)? - &full)?;
-        errors.push((model.router(block, &h)? + gain)?.sqr()?.mean_all()?);
+        errors.push((z + gain)?.sqr()?.mean_all()?);
     }
     let loss = Tensor::stack(&errors, 0)?.mean_all()?;
     let shown = f64::from(loss.to_scalar::<f32>()?);

@@ -25,7 +25,7 @@ impl WeightMacs {
         Self {
             block,
             key_value,
-            router: shape.router_width * (width + 1),
+            router: shape.router_width * (width + if shape.has_exits() { shape.routers() } else { 1 }),
             head: shape.vocabulary * width,
         }
     }

@@ -92,13 +92,14 @@ impl Normalise {
 
 struct Router {
     hidden: Linear, // [router_width, width]
-    output: Linear, // [1, router_width]
+    output: Linear, // [outputs, router_width]
 }
 
 impl Router {
-    /// `z` `[n]` of residuals `[n, width]`.
-    fn forward(&self, h: &Tensor) -> Result<Tensor> {
-        self.output.forward(&self.hidden.forward(h)?.relu()?)?.squeeze(D::Minus1)
+    /// `z` `[n]` of each output, of residuals `[n, width]`.
+    fn forward(&self, h: &Tensor) -> Result<Vec<Tensor>> {
+        let z = self.output.forward(&self.hidden.forward(h)?.relu()?)?;
+        (0..z.dims()[1]).map(|output| z.narrow(1, output, 1)?.squeeze(D::Minus1)).collect()
     }
 }
 
@@ -183,7 +184,7 @@ pub struct Model {
     position: Option<Tensor>, // [context, width]
     turns: Option<Arc<Vec<f32>>>,
     blocks: Vec<Block>,
-    exits: Vec<Block>, // [routers] of a model with exit blocks that has all of its blocks
+    exits: Vec<Vec<Block>>, // [exits] of a model that has all of its blocks, from the trunk to the exit's depth
     final_norm: Normalise,
     head: Tensor, // [vocabulary, width]
 }
@@ -206,7 +207,7 @@ impl Model {
             |layer: &str| Result::Ok(Normalise { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), centred });
         let block = |index: usize| {
             let part = |part: &str| name::block(index, part);
-            let router = if shape.holds_router(index) {
+            let router = if !shape.outputs_before(index).is_empty() {
                 Some(Router { hidden: linear(&part(name::ROUTER_HIDDEN))?, output: linear(&part(name::ROUTER_OUTPUT))? })
             } else {
                 None
@@ -230,8 +231,8 @@ impl Model {
             position: if rotary { None } else { Some(find(name::weight(name::POSITION))?) },
             turns: rotary.then(|| Arc::new(rotary_table(shape.context, shape.head_dim))),
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
-            exits: (shape.blocks..if blocks == shape.blocks { shape.stored_blocks() } else { 0 })
-                .map(block)
+            exits: (0..if blocks == shape.blocks && shape.has_exits() { shape.routers() } else { 0 })
+                .map(|exit| (shape.trunk()..shape.depth_of(exit)).map(|place| block(shape.exit_block(exit, place))).collect())
                 .collect::<Result<_>>()?,
             final_norm: normalise(name::FINAL_NORM)?,
             embedding,
@@ -247,7 +248,7 @@ impl Model {
     /// The same model with the matrices of its blocks rounded to integers up to `limit`, in every forward pass anew; routers, embedding
     /// and head stay as they are.
     pub fn rounded(mut self, limit: i8) -> Self {
-        for Block { query, key_value, output, up, down, .. } in self.blocks.iter_mut().chain(&mut self.exits) {
+        for Block { query, key_value, output, up, down, .. } in self.blocks.iter_mut().chain(self.exits.iter_mut().flatten()) {
             [query, output, up, down].into_iter().chain(key_value).for_each(|matrix| matrix.limit = Some(limit));
         }
         self
@@ -274,16 +275,15 @@ impl Model {
             time,
         };
         let mut running = vec![true; n];
-        let mut leaving: Vec<(usize, Vec<bool>)> = Vec::new(); // routers, and who left there
+        let mut depths = vec![self.shape.blocks; n]; // where tokens leave through exits, behind all that they could run
         for (index, block) in self.blocks.iter().enumerate() {
-            let router = self.router_before(index);
-            let z = match (router, gates) {
-                (Some(router), Gates::Hard(_) | Gates::Soft) => Some(router.forward(&h)?),
-                (Some(router), Gates::Open) if self.shape.soft_scaling => Some(router.forward(&h)?),
-                _ => None,
+            let z = match (&block.router, gates) {
+                (Some(router), Gates::Hard(_) | Gates::Soft) => router.forward(&h)?,
+                (Some(router), Gates::Open) if self.shape.soft_scaling => router.forward(&h)?,
+                _ => Vec::new(),
             };
-            let active = self.decide(index, gates, z.as_ref(), &running)?;
-            let gate = match z {
+            let active = self.decide(index, gates, &z, &running, &mut depths)?;
+            let gate = match z.first() {
                 Some(z) if matches!(gates, Gates::Soft) || self.shape.soft_scaling => {
                     // 1 - sigmoid(z)
                     let gate = (z.exp()? + 1.0)?.recip()?;
@@ -298,23 +298,24 @@ impl Model {
             let (inputs, key_values);
             (h, inputs, key_values) = self.block(block, &h, &around, dropout.as_deref_mut())?;
             pass.key_values.extend(key_values);
-            let ran = std::mem::replace(&mut running, active.clone());
+            running.clone_from(&active);
             pass.active.push(active);
-            if let Some(router) = self.shape.router_before(index).filter(|router| *router < self.exits.len()) {
-                leaving.push((router, ran.iter().zip(&running).map(|(ran, runs)| *ran && !runs).collect()));
-            }
-            if index + 1 >= self.shape.key_value_blocks() {
-                // Residuals of who left are what they were, as if the blocks since were not there.
-                for (router, leaves) in leaving.drain(..).filter(|(_, leaves)| leaves.contains(&true)) {
-                    let place = self.shape.routed_blocks().start + router;
-                    let made = pass.key_values.get(place);
-                    let around = Around { time, active: &leaves, made, gate: None, mask: mask(&leaves)? };
-                    (h, ..) = self.block(&self.exits[router], &h, &around, dropout.as_deref_mut())?;
-                    pass.active[place].iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
-                }
-            }
             pass.inputs.push(inputs);
             pass.residuals.push(h.clone());
+        }
+        // Residuals of who left are what they were, as if the blocks since were not there.
+        for (exit, blocks) in self.exits.iter().enumerate() {
+            let depth = self.shape.depth_of(exit);
+            let leaves: Vec<bool> = depths.iter().map(|found| *found == depth).collect();
+            if !leaves.contains(&true) {
+                continue;
+            }
+            for (place, block) in (self.shape.trunk()..).zip(blocks) {
+                let around = Around { time, active: &leaves, made: pass.key_values.get(place), gate: None, mask: mask(&leaves)? };
+                (h, ..) = self.block(block, &h, &around, dropout.as_deref_mut())?;
+                pass.active[place].iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
+            }
+            pass.residuals[self.shape.blocks] = h.clone();
         }
         Ok(pass)
     }
@@ -359,20 +360,23 @@ impl Model {
         Ok((h, Inputs { attention, output, up, down }, key_values))
     }
 
-    /// The residual `[n, width]` after exit block `router` of tokens that all leave there, and what its matrices were given. `pass` has run
-    /// every block.
+    /// The residual `[n, width]` after the blocks of exit `exit` of tokens that all leave there, and what their matrices were given, block by
+    /// block. `pass` has run every block.
     ///
     /// # Errors
-    /// The model has no such exit block; those of candle.
-    pub fn exit(&self, router: usize, pass: &Pass, dropout: Option<&mut Dropout<'_>>) -> Result<(Tensor, Inputs)> {
-        let Some(exit) = self.exits.get(router) else { candle_core::bail!("the model has no exit block {router}") };
-        let place = self.shape.routed_blocks().start + router;
-        let before = &pass.residuals[place];
-        let everyone = vec![true; before.dims()[0]];
-        let made = pass.key_values.get(place);
-        let around = Around { time: pass.time, active: &everyone, made, gate: None, mask: None };
-        let (h, inputs, _) = self.block(exit, before, &around, dropout)?;
-        Ok((h, inputs))
+    /// The model has no such exit; those of candle.
+    pub fn exit(&self, exit: usize, pass: &Pass, mut dropout: Option<&mut Dropout<'_>>) -> Result<(Tensor, Vec<Inputs>)> {
+        let Some(blocks) = self.exits.get(exit) else { candle_core::bail!("the model has no exit {exit}") };
+        let mut h = pass.residuals[self.shape.trunk()].clone();
+        let everyone = vec![true; h.dims()[0]];
+        let mut all = Vec::new();
+        for (place, block) in (self.shape.trunk()..).zip(blocks) {
+            let around = Around { time: pass.time, active: &everyone, made: pass.key_values.get(place), gate: None, mask: None };
+            let inputs;
+            (h, inputs, _) = self.block(block, &h, &around, dropout.as_deref_mut())?;
+            all.push(inputs);
+        }
+        Ok((h, all))
     }
 
     /// What the head reads of tokens that run `depth` blocks, `[n, width]`: `pass` has run all.
@@ -380,23 +384,34 @@ impl Model {
     /// # Errors
     /// Those of candle.
     pub fn at_depth(&self, depth: usize, pass: &Pass, dropout: Option<&mut Dropout<'_>>) -> Result<Tensor> {
-        match depth.checked_sub(self.shape.shallowest()) {
-            Some(router) if router < self.exits.len() => Ok(self.exit(router, pass, dropout)?.0),
-            _ => Ok(pass.residuals[depth].clone()),
+        match (0..self.exits.len()).find(|exit| self.shape.depth_of(*exit) == depth) {
+            Some(exit) => Ok(self.exit(exit, pass, dropout)?.0),
+            None => Ok(pass.residuals[depth].clone()),
         }
     }
 
-    /// Which tokens run block `index`; `running` is who ran the one before.
-    fn decide(&self, index: usize, gates: &Gates<'_>, z: Option<&Tensor>, running: &[bool]) -> Result<Vec<bool>> {
-        Ok(match (gates, z) {
+    /// Which tokens run block `index`; `running` is who ran the one before. `depths` of those that leave through an exit become its depth.
+    fn decide(&self, index: usize, gates: &Gates<'_>, z: &[Tensor], running: &[bool], depths: &mut [usize]) -> Result<Vec<bool>> {
+        let has_exits = !self.exits.is_empty();
+        Ok(match gates {
             // Of a model without its last blocks every token runs what there is.
-            (Gates::Depths(depths), _) if self.exits.is_empty() => depths.iter().map(|depth| index < *depth).collect(),
-            (Gates::Depths(depths), _) => depths.iter().map(|depth| index < self.shape.before_exit(*depth)).collect(),
-            (Gates::Hard(thresholds), Some(z)) => {
+            Gates::Depths(wanted) if !has_exits => wanted.iter().map(|depth| index < *depth).collect(),
+            Gates::Depths(wanted) => {
+                depths.copy_from_slice(wanted);
+                wanted.iter().map(|depth| index < self.shape.trunk() || *depth == self.shape.blocks).collect()
+            }
+            Gates::Hard(thresholds) if !z.is_empty() => {
                 let halted = |running: bool| self.shape.policy != Policy::Skip && !running;
-                let threshold = self.shape.router_before(index).map_or(f32::MAX, |router| thresholds[router]);
-                let z = z.to_vec1::<f32>()?;
-                z.iter().zip(running).map(|(z, running)| *z < threshold && !halted(*running)).collect()
+                let mut active: Vec<bool> = running.iter().map(|running| !halted(*running)).collect();
+                for (output, z) in self.shape.outputs_before(index).zip(z) {
+                    for ((active, z), depth) in active.iter_mut().zip(z.to_vec1::<f32>()?).zip(&mut *depths) {
+                        if *active && z >= thresholds[output] {
+                            *active = false;
+                            *depth = self.shape.depth_of(output);
+                        }
+                    }
+                }
+                active
             }
             _ => running.to_vec(),
         })
@@ -422,19 +437,17 @@ impl Model {
         linear(&self.final_norm.forward(h)?, &self.head)
     }
 
-    /// The output `z` `[n]` of the router before block `index`, for residuals entering that block.
+    /// The outputs `z` `[routers]` of `[n]` of all routers, of the residuals of `pass`; they have no gradient beyond the routers.
     ///
     /// # Errors
-    /// The block has no router; those of candle.
-    pub fn router(&self, index: usize, h: &Tensor) -> Result<Tensor> {
-        match self.router_before(index) {
-            Some(router) => router.forward(h),
-            None => candle_core::bail!("block {index} has no router"),
+    /// Those of candle.
+    pub fn routers(&self, pass: &Pass) -> Result<Vec<Tensor>> {
+        let mut outputs = Vec::new();
+        for (block, residual) in self.blocks.iter().zip(&pass.residuals) {
+            if let Some(router) = &block.router {
+                outputs.extend(router.forward(&residual.detach())?);
+            }
         }
-    }
-
-    fn router_before(&self, index: usize) -> Option<&Router> {
-        let router = self.shape.router_before(index)?;
-        self.exits.get(router).or(self.blocks.get(index))?.router.as_ref()
+        Ok(outputs)
     }
 }

@@ -1,7 +1,7 @@
 //! What to train: a TOML file.
 
 use crate::recipe_rules::check;
-use fathom::format::{Cache, Geometry, Mlp, Norm, Policy, Position, Routing, Variants};
+use fathom::format::{Cache, DepthSet, Geometry, Mlp, Norm, Policy, Position, Routing, Variants};
 use serde::{Deserialize, Serialize};
 
 /// A recipe. Unknown keys are errors: a misspelt one must not train the wrong model for an hour.
@@ -50,9 +50,9 @@ pub struct ModelRecipe {
     pub tied_head: bool,
     /// Routing policy.
     pub policy: PolicyName,
-    /// Blocks that a token runs at least under policy exit, its exit block included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shallowest: Option<u16>,
+    /// Exit depths of policy exit: blocks of tokens that do not run all, exit blocks included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exit_depths: Vec<u16>,
     /// Positions that always keep keys and values where inactive tokens leave none; absent: inactive tokens' are projected.
     #[serde(default)]
     pub omit_after: Option<u16>,
@@ -106,7 +106,7 @@ pub enum PolicyName {
     Skip,
     /// Once inactive, inactive to the end.
     Halt,
-    /// As halt, but the last block of a token that halts is its router's own. Needs `shallowest`.
+    /// One router sends tokens on ways of their own, of different depths. Needs `exit_depths` and `key_value_blocks`.
     Exit,
 }
 
@@ -268,7 +268,9 @@ impl ModelRecipe {
                 PolicyName::Dense => Policy::Dense,
                 PolicyName::Skip => Policy::Skip,
                 PolicyName::Halt => Policy::Halt,
-                PolicyName::Exit => Policy::Exit { shallowest: self.shallowest.unwrap_or_default() },
+                PolicyName::Exit => Policy::Exit {
+                    depths: self.exit_depths.iter().fold(DepthSet::NONE, |set, depth| set.with(usize::from(*depth))),
+                },
             },
             cache: match (self.omit_after, self.key_value_blocks) {
                 (Some(kept), _) => Cache::Omit { kept },

@@ -14,8 +14,18 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
         return Err("omit_after and key_value_blocks exclude each other: keys and values made ahead are never omitted".into());
     }
     let policy = recipe.model.policy;
-    if (policy == PolicyName::Exit) != recipe.model.shallowest.is_some() {
-        return Err("policy exit needs shallowest, the least depth, and no other policy has it".into());
+    let exits = &recipe.model.exit_depths;
+    if (policy == PolicyName::Exit) == exits.is_empty() {
+        return Err("policy exit needs exit_depths, and no other policy has them".into());
+    }
+    if let Some(depth) = exits.iter().find(|depth| **depth >= recipe.model.blocks) {
+        return Err(format!("exit depth {depth} is not less than blocks, {}", recipe.model.blocks));
+    }
+    if !exits.is_empty() && recipe.model.key_value_blocks.is_none() {
+        return Err(
+            "policy exit needs key_value_blocks: where the last of them begins, all keys and values are made and ways part"
+                .into(),
+        );
     }
     for (index, stage) in recipe.stages.iter().enumerate() {
         values(stage)
@@ -91,13 +101,14 @@ fn depths(recipe: &Recipe, stage: &Stage) -> Result<(), String> {
     if !stage.exits.is_empty() && !stage.exits.contains(&blocks) {
         return fail(format!("exits must include the last depth, {blocks}: the blocks after the last exit would learn nothing"));
     }
-    let least = recipe.model.shallowest.map_or(1, usize::from);
+    let least = recipe.model.exit_depths.iter().min().map_or(1, |depth| usize::from(*depth));
     if recipe.model.policy == PolicyName::Exit {
         if stage.random_depth > 0.0 || (stage.kind != Kind::Quantise && !stage.exits.is_empty()) {
-            return fail("policy exit has its exits where its routers are: leave out exits and random_depth");
+            return fail("the exits of policy exit are its exit_depths: leave out exits and random_depth");
         }
-        if let Some(exit) = stage.exits.iter().find(|exit| **exit < least) {
-            return fail(format!("exit {exit} is less than shallowest, {least}"));
+        let is_depth = |exit: usize| exit == all || recipe.model.exit_depths.iter().any(|depth| usize::from(*depth) == exit);
+        if let Some(exit) = stage.exits.iter().find(|exit| !is_depth(**exit)) {
+            return fail(format!("exit {exit} is neither one of exit_depths nor the last depth, {all}"));
         }
     }
     let most = (1.0 - least as f64 / all as f64).max(0.0);
@@ -142,7 +153,11 @@ mod tests {
         let cases = [
             ("seed = 7", "seed = 7\nsede = 3", "line 3: unknown field `sede`"),
             ("batch = 4", "batch = 0", "stage 0: batch and tokens"),
-            ("policy = \"halt\"", "policy = \"halt\"\nomit_after = 1\nkey_value_blocks = 1", "omit_after and key_value_blocks exclude"),
+            (
+                "policy = \"halt\"",
+                "policy = \"halt\"\nomit_after = 1\nkey_value_blocks = 1",
+                "omit_after and key_value_blocks exclude",
+            ),
             ("exits = [2, 3]", "exits = [2]", "stage 1: exits must include the last depth, 3"),
             ("exits = [2, 3]", "exits = [2, 4]", "stage 1: exit 4 is not a depth"),
             ("learning_rate = 3e-3", "learning_rate = -1.0", "stage 0: learning_rate is -1"),
@@ -168,13 +183,15 @@ mod tests {
                 "stage 0: save is 0.7, but 3 blocks save 0 to 0.667",
             ),
             ("kind = \"trunk\"\nblocks = 2", "kind = \"joint\"\nshallow_weight = -1.0", "stage 0: shallow_weight is -1"),
-            ("policy = \"halt\"", "policy = \"exit\"", "policy exit needs shallowest"),
-            ("policy = \"halt\"", "policy = \"halt\"\nshallowest = 2", "policy exit needs shallowest"),
+            ("policy = \"halt\"", "policy = \"exit\"", "policy exit needs exit_depths"),
+            ("policy = \"halt\"", "policy = \"halt\"\nexit_depths = [2]", "policy exit needs exit_depths"),
+            ("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2, 3]", "exit depth 3 is not less than blocks, 3"),
+            ("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2]", "policy exit needs key_value_blocks"),
             ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
             (
                 "policy = \"halt\"",
-                "policy = \"exit\"\nshallowest = 2",
-                "stage 1: policy exit has its exits where its routers are",
+                "policy = \"exit\"\nexit_depths = [2]\nkey_value_blocks = 2",
+                "stage 1: the exits of policy exit are its exit_depths",
             ),
         ];
         for (old, new, wanted) in cases {
@@ -184,14 +201,14 @@ mod tests {
         }
         let model = TINY.split("[[stage]]").next().unwrap();
         assert!(Recipe::parse(model).is_err());
-        let exit =
-            model.replace("\"halt\"", "\"exit\"") + "shallowest = 2\n[[stage]]\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\n";
+        let exit = model.replace("\"halt\"", "\"exit\"")
+            + "exit_depths = [2]\nkey_value_blocks = 2\n[[stage]]\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\n";
         for (stage, wanted) in [
             ("kind = \"joint\"\nsave = 0.3\n", None),
             ("kind = \"trunk\"\n", Some("policy exit needs a stage of kind joint")),
             ("kind = \"joint\"\nsave = 0.4\n", Some("stage 0: save is 0.4, but 3 blocks save 0 to 0.333")),
-            ("kind = \"joint\"\nexits = [2, 3]\n", Some("stage 0: policy exit has its exits")),
-            ("kind = \"quantise\"\nbits = 4\nexits = [1, 3]\n", Some("stage 0: exit 1 is less than shallowest, 2")),
+            ("kind = \"joint\"\nexits = [2, 3]\n", Some("stage 0: the exits of policy exit are")),
+            ("kind = \"quantise\"\nbits = 4\nexits = [1, 3]\n", Some("stage 0: exit 1 is neither one of exit_depths")),
         ] {
             let error = Recipe::parse(&(exit.clone() + stage)).err();
             assert!(error.as_deref().unwrap_or_default().starts_with(wanted.unwrap_or_default()), "{error:?}");

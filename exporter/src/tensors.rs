@@ -22,27 +22,27 @@ pub struct NormTensors {
     pub bias: Option<Vec<f32>>,
 }
 
-/// A router: `z = output . relu(hidden h) + output_bias`.
+/// A router: `z = output relu(hidden h) + output_bias`, one output, or one for each exit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouterTensors {
     /// `[router_width, width]`, with bias.
     pub hidden: LinearTensors,
-    /// `[router_width]`.
+    /// `[outputs, router_width]`.
     pub output: Vec<f32>,
-    /// Scalar.
-    pub output_bias: f32,
+    /// `[outputs]`.
+    pub output_bias: Vec<f32>,
 }
 
 /// A decoder block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockTensors {
-    /// Of a block that a router stands before, or of an exit block.
+    /// Of a block that a router stands before.
     pub router: Option<RouterTensors>,
     /// Before attention.
     pub norm1: NormTensors,
     /// `[width, width]`.
     pub query: LinearTensors,
-    /// `[2 * kv_heads * head_dim, width]`, keys first; without rows where another block's are shared.
+    /// `[caches * 2 * kv_heads * head_dim, width]`, of each cache that it fills keys first.
     pub key_value: LinearTensors,
     /// `[width, width]`.
     pub output: LinearTensors,

@@ -104,7 +104,7 @@ impl Search<'_> {
             halts
         };
         let halts: Vec<Vec<bool>> = (0..node.len()).map(halted).collect();
-        let worth = |exit: usize, token: usize| f64::from(self.pass.losses[exit][token]) + price * (exit + 1) as f64;
+        let worth = |exit: usize, token: usize| f64::from(self.pass.losses[exit][token]) + price * self.pass.depths[exit] as f64;
         let (mut sum, mut least, mut best) = (0.0, 0.0, 0);
         if fewest > 0 {
             (least, best) = (f64::INFINITY, fewest);
@@ -133,7 +133,7 @@ mod tests {
         let loss = |exit: usize| move |token: usize| 1.0 + gains(token)[exit..].iter().sum::<f32>();
         let losses = (0..3).map(|exit| (0..tokens).map(loss(exit)).collect()).collect();
         let outputs = (0..2).map(|router| (0..tokens).map(|token| 1.0 - loss(router)(token)).collect()).collect();
-        OpenPass { losses, outputs }
+        OpenPass { losses, outputs, depths: vec![1, 2, 3] }
     }
 
     fn depths(path: &Path, place: f64) -> Vec<usize> {

@@ -1,7 +1,7 @@
 //! What training says of held-out text while it runs: the curves of a run.
 
 use crate::corpus::Corpus;
-use crate::joint::thresholds_at;
+use crate::joint::{depths, thresholds_at};
 use crate::model::{Gates, Model};
 use crate::ops::cross_entropy::cross_entropy;
 use crate::recipe::Kind;
@@ -46,38 +46,27 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
             *total += sum(&gate.to_vec1()?);
         }
         if halts {
-            for (block, outputs) in shape.routed_blocks().zip(&mut outputs) {
-                outputs.extend(model.router(block, &pass.residuals[block])?.to_vec1::<f32>()?);
+            for (z, outputs) in model.routers(&pass)?.iter().zip(&mut outputs) {
+                outputs.extend(z.to_vec1::<f32>()?);
             }
         }
     }
     let share = |sum: f64| sum / inputs as f64;
-    let first = std::iter::repeat_n(1.0, shape.shallowest());
     let active = match kind {
-        Kind::Soft => Some(first.chain(gates.into_iter().map(share)).collect()),
-        _ if halts => Some(
-            first
-                .chain(
-                    running(&outputs, &thresholds_at(&outputs, shape.blocks, SHARE))
-                        .into_iter()
-                        .map(|tokens| share(tokens as f64)),
-                )
-                .collect(),
-        ),
+        Kind::Soft => Some(std::iter::once(1.0).chain(gates.into_iter().map(share)).collect()),
+        _ if halts => {
+            let possible: Vec<usize> = shape.depths().collect();
+            let depths = depths(&outputs, &possible, &thresholds_at(&outputs, &possible, SHARE));
+            Some(running(&depths, shape.blocks).into_iter().map(|tokens| share(tokens as f64)).collect())
+        }
         _ => None,
     };
     Ok(Watched { nats: share(nats), active })
 }
 
-/// Tokens that pass each router, `[routers]`.
-fn running(outputs: &[Vec<f32>], thresholds: &[f32]) -> Vec<usize> {
-    let tokens = outputs.first().map_or(0, Vec::len);
-    let mut running = vec![true; tokens];
-    let passed = |(outputs, threshold): (&Vec<f32>, &f32)| {
-        running.iter_mut().zip(outputs).for_each(|(running, z)| *running &= z < threshold);
-        running.iter().filter(|running| **running).count()
-    };
-    outputs.iter().zip(thresholds).map(passed).collect()
+/// Tokens that run each block, `[blocks]`.
+fn running(depths: &[u8], blocks: usize) -> Vec<usize> {
+    (0..blocks).map(|block| depths.iter().filter(|depth| usize::from(**depth) > block).count()).collect()
 }
 
 fn sum(values: &[f32]) -> f64 {
@@ -89,8 +78,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_that_halted_passes_no_later_router() {
+    fn a_token_that_halted_runs_no_later_block() {
         let outputs = [vec![-3.0, 5.0, -3.0, 5.0, -3.0], vec![-3.0, -9.0, 4.0, -9.0, -3.0]];
-        assert_eq!(running(&outputs, &[0.0, 0.0]), [3, 2]);
+        assert_eq!(running(&depths(&outputs, &[1, 2, 3], &[0.0, 0.0]), 3), [5, 3, 2]);
+        assert_eq!(running(&depths(&outputs, &[2, 3, 5], &[0.0, 0.0]), 5), [5, 5, 3, 2, 2]);
     }
 }

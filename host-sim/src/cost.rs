@@ -85,7 +85,7 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
     let blob = Blob::parse(bytemuck::cast_slice(&words)).map_err(|error| anyhow!("{error}"))?;
     let shape = *blob.shape();
     ensure!(shape.context >= 3, "the model's context is {}: at least 3 positions are needed", shape.context);
-    let depths: Vec<usize> = (shape.shallowest()..=shape.blocks).collect();
+    let depths: Vec<usize> = shape.depths().collect();
     // One run a depth; they share the cores.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(depths.len());
     let measured: Vec<Result<Vec<Measured>>> = std::thread::scope(|scope| {
@@ -98,8 +98,10 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
     });
     let mut cycles: Vec<Measured> = measured.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     cycles.sort_unstable_by_key(|(depth, _)| *depth);
-    let cycles_per_router = match (&cycles[..], shape.routers()) {
-        ([.., (depth, with)], routers @ 1..) => {
+    // A token of full depth passes all routers: one in a model with exits.
+    let routers = if shape.has_exits() { 1 } else { shape.routers() };
+    let cycles_per_router = match &cycles[..] {
+        [.., (depth, with)] if routers > 0 => {
             let without = at_depth(image, target, &blob, &words, *depth, NOT_EVALUATED)?;
             let total = |cycles: &[u64]| cycles.iter().sum::<u64>() as f64;
             (total(with) - total(&without)) / (routers * with.len()) as f64
@@ -151,9 +153,9 @@ fn attended(depth: usize, position: usize) -> f64 {
 fn at_depth(image: &Image, target: &Target, blob: &Blob<'_>, words: &[u128], depth: usize, open: f32) -> Result<Vec<u64>> {
     let mut header = blob.header().clone();
     for point in &mut header.operating_points {
-        let thresholds = (blob.shape().shallowest()..).zip(&mut point.thresholds);
-        // The token that a router halts has the depth beside it.
-        thresholds.for_each(|(halted, threshold)| *threshold = if halted < depth { open } else { f32::NEG_INFINITY });
+        for (output, threshold) in point.thresholds.iter_mut().enumerate() {
+            *threshold = if blob.shape().depth_of(output) < depth { open } else { f32::NEG_INFINITY };
+        }
     }
     let mut words = words.to_vec();
     let bytes = &mut bytemuck::cast_slice_mut(&mut words)[..blob.len()];

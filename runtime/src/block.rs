@@ -6,12 +6,11 @@ use crate::kernels::vector::gate;
 use crate::linear::Linear;
 use crate::math::{SIGMOID, gelu};
 use crate::norm::Normalise;
-use crate::routing::Router;
 
 /// A block's tensors, in place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block<'m> {
-    pub router: Option<Router<'m>>,
+    pub routed: bool,
     pub norm1: Normalise<'m>,
     pub query: Linear<'m>,     // [width, width]
     pub key_value: Linear<'m>, // [caches * 2 * kv_heads * head_dim, width]
@@ -25,7 +24,7 @@ impl<'m> Block<'m> {
     pub fn new(blob: &Blob<'m>, index: usize) -> Self {
         let layout = blob.layout().block(index);
         Self {
-            router: layout.router.map(|router| Router::new(blob, &router)),
+            routed: layout.router.is_some(),
             norm1: Normalise::new(blob, &layout.norm1),
             query: Linear::new(blob, &layout.query),
             key_value: Linear::new(blob, &layout.key_value),

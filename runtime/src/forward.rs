@@ -7,6 +7,7 @@
 use crate::arena::TokenState;
 use crate::attention::{Heads, half_float, int8};
 use crate::block::{Block, activate};
+use crate::format::header::MAX_BLOCKS;
 use crate::format::record::Region;
 use crate::format::{Policy, Position, Shape};
 use crate::kernels::half_float::to_f32;
@@ -17,6 +18,9 @@ use crate::math::sigmoid;
 use crate::probe::Probe;
 use crate::routing::{Router, is_running};
 use crate::session::Session;
+
+/// Bits of a token's mask in the trace, above those of the blocks, that hold its depth between its exit's choice and its exit blocks.
+const LEAVES: u32 = MAX_BLOCKS as u32;
 
 impl<P: Probe> Session<'_, P> {
     /// Runs a tile through all blocks; the residuals of its tokens stay in the arena.
@@ -35,46 +39,36 @@ impl<P: Probe> Session<'_, P> {
                 if active_count > 0 {
                     self.mlp(&block, index);
                 }
-            }
-            if self.shape.has_exit_blocks() && index + 1 >= self.shape.key_value_blocks() {
-                // Until the last block that makes keys and values, whoever halted leaves those of the residual as it was then.
-                let first = if index + 1 == self.shape.key_value_blocks() { 0 } else { index };
-                for left in first..=index {
-                    if let Some(router) = self.shape.router_before(left) {
-                        self.exit(left, self.shape.blocks + router, tile.len());
-                    }
-                }
-            }
-            if cached_count == 0 && matches!(self.shape.policy, Policy::Halt | Policy::Exit { .. }) {
+            } else if matches!(self.shape.policy, Policy::Halt | Policy::Exit { .. }) {
                 break; // all have halted, and later blocks are not to leave keys and values either
             }
         }
-        if self.shape.has_exit_blocks() {
-            // Only now: the routers before later blocks would have asked those that left.
-            let all = u32::MAX >> (u32::BITS - self.shape.blocks as u32);
-            let masks = self.arena.trace.iter_mut().skip(self.position).take(tile.len());
-            masks.filter(|mask| **mask != all).for_each(|mask| *mask = *mask << 1 | 1);
+        if self.shape.has_exits() {
+            (0..self.shape.routers()).for_each(|exit| self.exit(exit, tile.len()));
         }
         self.position += tile.len();
     }
 
-    /// Runs exit block `exit` for the rows of the tile that ran every block before `index`, but not that. Its keys and values are complete.
+    /// Runs the blocks of exit `exit` for the rows of the tile that leave there. All keys and values are complete.
     #[inline(never)]
-    fn exit(&mut self, index: usize, exit: usize, tokens: usize) {
-        let before = (1 << index) - 1;
-        let masks = self.arena.trace.iter().skip(self.position).take(tokens);
+    fn exit(&mut self, exit: usize, tokens: usize) {
+        let depth = self.shape.depth_of(exit);
         let TokenState { cached, active, active_count, cached_count, .. } = &mut self.arena.tokens;
         *active_count = 0;
-        for (row, _) in masks.enumerate().filter(|(_, mask)| **mask == before) {
+        let masks = self.arena.trace.iter_mut().skip(self.position).take(tokens);
+        for (row, mask) in masks.enumerate().filter(|(_, mask)| (**mask >> LEAVES) as usize == depth) {
+            *mask = (1 << depth) - 1;
             set(active, *active_count, row as u32);
             set(cached, *active_count, row as u32);
             *active_count += 1;
         }
         *cached_count = *active_count;
         if *active_count > 0 {
-            let block = Block::new(self.blob, exit);
-            self.attention(&block, index);
-            self.mlp(&block, index);
+            for index in self.shape.trunk()..depth {
+                let block = Block::new(self.blob, self.shape.exit_block(exit, index));
+                self.attention(&block, index);
+                self.mlp(&block, index);
+            }
         }
     }
 
@@ -96,29 +90,22 @@ impl<P: Probe> Session<'_, P> {
     fn route(&mut self, index: usize, tokens: usize) {
         self.probe.enter(Region::Router, Some(index));
         let Self { shape, arena, position, blob, probe, .. } = self;
-        let width = shape.width;
+        let Shape { width, router_width, .. } = *shape;
+        let outputs = shape.outputs_before(index);
         let point = blob.header().operating_points.get(self.point);
-        let threshold = match (shape.router_before(index), point) {
-            (Some(router), Some(point)) => point.thresholds.get(router).copied(),
-            _ => None,
-        };
+        let thresholds = point.and_then(|point| point.thresholds.get(outputs.clone())).unwrap_or_default();
         // A router that halts no one is not evaluated, unless its output scales the branches.
-        let evaluated = threshold.is_some_and(|threshold| threshold < f32::MAX || shape.soft_scaling);
+        let evaluated = thresholds.iter().any(|threshold| *threshold < f32::MAX || shape.soft_scaling);
+        let router = if evaluated { blob.layout().router(index).map(|router| Router::new(blob, &router)) } else { None };
         let trace = arena.trace.get_mut(*position..*position + tokens).unwrap_or_default();
         let TokenState { cached, active, halting, .. } = &mut arena.tokens;
-        // Gather the rows that are asked, in `active`; their z goes to `halting` in the same order.
-        let mut asked = 0;
-        if evaluated {
-            for (row, mask) in trace.iter().enumerate() {
-                if is_running(shape, index, *mask) {
-                    set(active, asked, row as u32);
-                    asked += 1;
-                }
+        if let Some(router) = &router {
+            // Gather the rows that are asked, in `active`.
+            let mut asked = 0;
+            for (row, _) in trace.iter().enumerate().filter(|(_, mask)| is_running(shape, index, **mask)) {
+                set(active, asked, row as u32);
+                asked += 1;
             }
-        }
-        if asked > 0
-            && let Some(router) = blob.layout().router(index)
-        {
             let residuals = active.iter().take(asked).map(|row| row_of(arena.residual, *row as usize, width));
             if shape.element.is_integer() {
                 let rows = arena.quantised.chunks_exact_mut(width.max(1)).zip(arena.quantised_scales.iter_mut());
@@ -129,32 +116,41 @@ impl<P: Probe> Session<'_, P> {
                 }
             }
             let rows = Rows { floats: arena.normed, quantised: arena.quantised, scales: arena.quantised_scales, tokens: asked };
-            Router::new(blob, &router).halting(rows, arena.work, halting);
+            if asked > 0 {
+                router.hidden.apply(rows, arena.work);
+            }
         }
         let makes = index < shape.key_value_blocks();
-        let (mut next, mut active_count, mut cached_count) = (0, 0, 0);
+        let is_free = outputs.is_empty() && !shape.has_exits(); // a probe may stop tokens before it
+        let (mut asked, mut active_count, mut cached_count) = (0, 0, 0);
         for (row, mask) in trace.iter_mut().enumerate() {
-            let overruled = match (threshold, shape.policy) {
-                (None, Policy::Exit { .. }) => None, // nowhere to leave to
-                _ => probe.overrule(*position + row, index),
-            };
-            let is_active = match threshold {
-                _ if !evaluated => is_running(shape, index, *mask) && overruled.unwrap_or(true),
-                Some(threshold) if next < asked && active.get(next) == Some(&(row as u32)) => {
-                    let z = halting.get(next).copied().unwrap_or_default();
-                    next += 1;
-                    // Never ahead of what is still to be read: `active_count < next`.
+            let mut runs = is_running(shape, index, *mask);
+            if runs {
+                let hidden = row_of(arena.work, asked, router_width);
+                asked += 1;
+                for (output, threshold) in outputs.clone().zip(thresholds) {
+                    let z = router.as_ref().map_or(f32::NEG_INFINITY, |router| router.output(hidden, output - outputs.start));
+                    // Never ahead of what is still to be read: `active_count < asked`.
                     set(halting, active_count, z);
-                    overruled.unwrap_or(z < threshold)
+                    let depth = shape.depth_of(output);
+                    runs = probe.overrule(*position + row, depth).unwrap_or(z < *threshold || router.is_none());
+                    if !runs {
+                        if shape.has_exits() {
+                            *mask |= (depth as u32) << LEAVES;
+                        }
+                        break;
+                    }
                 }
-                _ => false,
-            };
-            if is_active {
+                if is_free {
+                    runs = probe.overrule(*position + row, index).unwrap_or(true);
+                }
+            }
+            if runs {
                 set(active, active_count, row as u32);
                 active_count += 1;
                 *mask |= 1 << index;
             }
-            if is_active || makes && shape.is_cached(false, *position + row) {
+            if runs || makes && shape.is_cached(false, *position + row) {
                 set(cached, cached_count, row as u32);
                 cached_count += 1;
             }
@@ -252,7 +248,7 @@ impl<P: Probe> Session<'_, P> {
         probe.enter(Region::Projection, Some(index));
         let rows = quantised(integer, attended, width, active.len(), arena.quantised, arena.quantised_scales);
         block.output.apply(rows, arena.normed);
-        add_branch(shape, arena.residual, arena.normed, active, halting, block.router.is_some());
+        add_branch(shape, arena.residual, arena.normed, active, halting, block.routed);
     }
 
     /// `h += s * down(activation(up(norm2(h))))` for the active rows.
@@ -273,7 +269,7 @@ impl<P: Probe> Session<'_, P> {
         activate(shape.variants.mlp, arena.work, mlp_width, active.len());
         let rows = quantised(integer, arena.work, mlp_width, active.len(), arena.quantised, arena.quantised_scales);
         block.down.apply(rows, arena.normed);
-        add_branch(shape, arena.residual, arena.normed, active, halting, block.router.is_some());
+        add_branch(shape, arena.residual, arena.normed, active, halting, block.routed);
     }
 
     /// The logits of one row of the tile.

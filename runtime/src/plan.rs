@@ -126,7 +126,9 @@ impl Plan {
         let only_integer = |words: usize| if integer { words } else { 0 };
         match part {
             Part::Residual | Part::Normed => self.tile * s.width,
-            Part::Work => self.tile * (2 * s.width + s.key_value_rows(s.key_value_blocks() - 1)).max(s.up_rows()).max(s.router_width),
+            Part::Work => {
+                self.tile * (2 * s.width + s.key_value_rows(s.key_value_blocks() - 1)).max(s.up_rows()).max(s.router_width)
+            }
             Part::Quantised => only_integer((self.tile * self.widest_input()).div_ceil(2)),
             Part::QuantisedScales => only_integer(self.tile),
             Part::Trace => s.context,

@@ -8,8 +8,9 @@ pub trait Probe {
     /// [`MAX_BLOCKS`](crate::format::header::MAX_BLOCKS)) or outside of all.
     fn enter(&mut self, region: Region, block: Option<usize>);
 
-    /// Decides instead of the router whether the token at `position` runs a block of the model; `None` leaves it to the router. What it says
-    /// of tokens that have halted is not heard, nor of blocks without a router in a model with exit blocks. For experiments: what is not overruled costs nothing.
+    /// Decides instead of the router whether the token at `position` runs block `block`; `None` leaves it to the router. In a model with exits
+    /// it is asked where ways part, of each exit depth whether the token goes deeper. What it says of tokens that have halted is not heard. For
+    /// experiments: what is not overruled costs nothing.
     #[inline(always)]
     fn overrule(&self, _position: usize, _block: usize) -> Option<bool> {
         None
@@ -26,8 +27,8 @@ impl Probe for NoProbe {
 }
 
 /// Measures nothing, and gives each position its depth: the token at `position` runs the first `self.0[position]` blocks, in a dense model
-/// too; where there is no entry, the routers decide. Depths are at least 1 in a routed model, whose first block always runs. Exit blocks are not
-/// counted.
+/// too; where there is no entry, the routers decide. Depths are at least 1 in a routed model, whose first block always runs, and exit depths or
+/// that of all blocks in one with exits, exit blocks included.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Depths<'a>(pub &'a [u8]); // [positions]
 

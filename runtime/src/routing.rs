@@ -3,29 +3,26 @@
 use crate::blob::Blob;
 use crate::format::{Policy, RouterLayout, Shape};
 use crate::kernels::vector::rectified_dot;
-use crate::linear::{Linear, Rows};
+use crate::linear::Linear;
 
 /// A router's parameters, in place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Router<'m> {
-    hidden: Linear<'m>, // [router_width, width]
-    output: &'m [f32],  // [router_width]
-    bias: f32,
+    pub hidden: Linear<'m>, // [router_width, width]
+    outputs: &'m [f32],     // [outputs, router_width]
+    biases: &'m [f32],      // [outputs]
 }
 
 impl<'m> Router<'m> {
     pub fn new(blob: &Blob<'m>, layout: &RouterLayout) -> Self {
-        let bias = blob.floats(layout.output_bias).first().copied().unwrap_or_default();
-        Self { hidden: Linear::new(blob, &layout.hidden), output: blob.floats(layout.output), bias }
+        let (outputs, biases) = (blob.floats(layout.output), blob.floats(layout.output_bias));
+        Self { hidden: Linear::new(blob, &layout.hidden), outputs, biases }
     }
 
-    /// `z[t] = output . relu(hidden input[t]) + bias` of the rows, `z` `[tokens]`; `work` `[tokens, router_width]`.
-    pub fn halting(&self, input: Rows<'_>, work: &mut [f32], z: &mut [f32]) {
-        let width = self.output.len();
-        self.hidden.apply(input, work);
-        for (z, hidden) in z.iter_mut().zip(work.chunks_exact(width.max(1))).take(input.tokens) {
-            *z = rectified_dot(hidden, self.output) + self.bias;
-        }
+    /// `z = outputs[output] . relu(hidden) + biases[output]`; `hidden` `[router_width]` is the hidden layer of a token's residual.
+    pub fn output(&self, hidden: &[f32], output: usize) -> f32 {
+        let weights = self.outputs.get(output * hidden.len()..(output + 1) * hidden.len()).unwrap_or_default();
+        rectified_dot(hidden, weights) + self.biases.get(output).copied().unwrap_or_default()
     }
 }
 

@@ -3,8 +3,8 @@
 use fathom::format::header::{MAX_OPERATING_POINTS, MAX_ROUTERS};
 use fathom::format::header_reader::take_header;
 use fathom::format::{
-    Cache, Element, Geometry, Header, MatrixSet, Mlp, Norm, OperatingPoint, Policy, Position, Provenance, Routing, Tokenizer,
-    Variants,
+    Cache, DepthSet, Element, Geometry, Header, MatrixSet, Mlp, Norm, OperatingPoint, Policy, Position, Provenance, Routing,
+    Tokenizer, Variants,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn variants() -> impl Strategy<Value = Variants> {
 }
 
 fn routing() -> impl Strategy<Value = Routing> {
-    let exit = short().prop_map(|shallowest| Policy::Exit { shallowest });
+    let exit = any::<u32>().prop_map(|depths| Policy::Exit { depths: DepthSet(depths) });
     let policy = prop_oneof![Just(Policy::Dense), Just(Policy::Skip), Just(Policy::Halt), exit];
     let cache = prop_oneof![
         Just(Cache::Project),

@@ -3,8 +3,8 @@
 use fathom::format::header::MAX_ROUTERS;
 use fathom::format::writer::Writer;
 use fathom::format::{
-    Cache, Element, Geometry, Header, LinearLayout, MatrixElement, Mlp, Norm, NormLayout, OperatingPoint, Policy, Position,
-    Provenance, Routing, Shape, Tokenizer, Variants,
+    Cache, DepthSet, Element, Geometry, Header, LinearLayout, MatrixElement, Mlp, Norm, NormLayout, OperatingPoint, Policy,
+    Position, Provenance, Routing, Shape, Tokenizer, Variants,
 };
 pub use fathom_exporter::aligned::Aligned;
 use fathom_exporter::export::rotary_table;
@@ -70,6 +70,11 @@ pub fn point(routers: usize, threshold: f32) -> OperatingPoint {
     OperatingPoint { thresholds: (0..routers).map(|_| threshold).collect(), saved: 0.0, loss_nats: 0.0 }
 }
 
+/// The policy of a model with these exit depths.
+pub fn exits(depths: &[usize]) -> Policy {
+    Policy::Exit { depths: depths.iter().fold(DepthSet::NONE, |set, depth| set.with(*depth)) }
+}
+
 /// The header of [`header`] with another policy, cache and element type.
 pub fn routed(policy: Policy, cache: Cache, element: Element) -> Header {
     let mut header = header();
@@ -81,10 +86,9 @@ pub fn routed(policy: Policy, cache: Cache, element: Element) -> Header {
         header.operating_points = [point(0, 0.0)].into_iter().collect();
         header.default_point = 0;
     }
-    // The routers of a model with exit blocks are fewer.
-    if let Policy::Exit { shallowest } = policy {
-        let routers = usize::from(header.geometry.blocks - shallowest);
-        header.operating_points.iter_mut().for_each(|point| point.thresholds.truncate(routers));
+    // A model with exits has one threshold for each.
+    if let Policy::Exit { depths } = policy {
+        header.operating_points.iter_mut().for_each(|point| point.thresholds.truncate(depths.len()));
     }
     header
 }

@@ -11,7 +11,7 @@ use fathom_host_sim::cost;
 use fathom_host_sim::image::Image;
 use fathom_host_sim::report::Answer;
 use fathom_tests::commands::{Scene, host_sim, refuse, succeed};
-use fathom_tests::models::{Aligned, random_blob, routed, tokens};
+use fathom_tests::models::{Aligned, exits, random_blob, routed, tokens};
 use fathom_tests::targets::CORTEX_M4;
 use std::path::Path;
 
@@ -92,16 +92,16 @@ fn headers() -> Vec<Header> {
         header.geometry.context = 48;
         header
     };
-    let (kept, shared) = (Cache::Omit { kept: 2 }, Cache::Ahead { blocks: 2 });
+    let (kept, ahead) = (Cache::Omit { kept: 2 }, Cache::Ahead { blocks: 2 });
     vec![
         of(Policy::Dense, Cache::Project),
         of(Policy::Halt, Cache::Project),
         of(Policy::Halt, kept),
-        of(Policy::Dense, shared),
-        of(Policy::Halt, shared),
-        of(Policy::Exit { shallowest: 2 }, shared),
-        of(Policy::Exit { shallowest: 2 }, Cache::Project),
-        of(Policy::Exit { shallowest: 3 }, shared),
+        of(Policy::Dense, ahead),
+        of(Policy::Halt, ahead),
+        of(exits(&[2, 3]), ahead),
+        of(exits(&[2]), ahead),
+        of(exits(&[3]), Cache::Ahead { blocks: 3 }),
         of(Policy::Skip, Cache::Project),
         of(Policy::Skip, kept),
     ]
@@ -116,7 +116,7 @@ fn cycles_follow_from_depths_for_every_policy_and_cache() {
         let depths = match header.routing.policy {
             Policy::Dense => 1,
             Policy::Skip | Policy::Halt => 4,
-            Policy::Exit { shallowest } => 5 - usize::from(shallowest),
+            Policy::Exit { depths } => 1 + depths.len(),
         };
         assert_eq!(costs.depths.len(), depths);
         let request = Request { prompt: b"abcabk", tokens: 42, seed: 5, temperature: 0.8, top_k: 0, effort: Effort::Default };

@@ -1,9 +1,9 @@
 //! Whatever the bytes, `Blob::parse` refuses them or the model runs: never a panic.
 
 use fathom::format::prelude::{PRELUDE_BYTES, Prelude, VERSION, checksum};
-use fathom::format::{BlockMatrix, Cache, Element, Header, MatrixSet, Mlp, Norm, Policy, Position, ShapeError};
+use fathom::format::{BlockMatrix, Cache, DepthSet, Element, Header, MatrixSet, Mlp, Norm, Policy, Position, ShapeError};
 use fathom::{Blob, BlobError, NoProbe, Plan, PlanError, Session, StepError};
-use fathom_tests::models::{Aligned, header, point, random_blob, routed, tokens};
+use fathom_tests::models::{Aligned, exits, header, point, random_blob, routed, tokens};
 
 /// Makes the checksum right again.
 fn reseal(bytes: &mut [u8]) {
@@ -51,7 +51,7 @@ fn small(element: Element) -> Header {
 fn with_exit_block() -> Header {
     let mut header = small(Element::Int8);
     header.geometry.blocks = 3;
-    header.routing.policy = Policy::Exit { shallowest: 2 };
+    header.routing.policy = exits(&[2]);
     header.routing.cache = Cache::Ahead { blocks: 2 };
     header
 }
@@ -182,22 +182,32 @@ fn rejects_every_broken_shape_rule() {
         let makers = |blocks| range("blocks that make keys and values", 1, 4, blocks);
         assert_eq!(refusal(|h| h.routing.cache = Cache::Ahead { blocks }), makers(u32::from(blocks)));
     }
-    let exit = |h: &mut Header| h.routing.policy = Policy::Exit { shallowest: 2 };
-    let with = |change: fn(&mut Header)| {
+    let with = |depths: u32, change: fn(&mut Header)| {
         refusal(|h| {
-            exit(h);
+            h.routing.policy = Policy::Exit { depths: DepthSet(depths) };
+            h.routing.cache = Cache::Ahead { blocks: 2 };
             change(h);
         })
     };
-    assert_eq!(with(|h| h.geometry.blocks = 2), range("blocks of a model with exit blocks", 3, 24, 2));
-    for shallowest in [0, 1, 4, u16::MAX] {
-        let refused = refusal(|h| h.routing.policy = Policy::Exit { shallowest });
-        assert_eq!(refused, range("least depth of a model with exit blocks", 2, 3, u32::from(shallowest)));
+    assert_eq!(with(0, |_| ()), range("exit depths of a model with exits", 1, 3, 0));
+    assert_eq!(with(u32::MAX, |_| ()), range("exit depths of a model with exits", 1, 3, 32));
+    for (depths, least) in [(0b10, 1), (0b1_0000, 4), (1 << 31, 31)] {
+        assert_eq!(with(depths, |_| ()), range("least exit depth", 2, 3, least));
     }
-    let omits = range("omitted keys and values (1) of a model with exit blocks", 0, 0, 1);
-    assert_eq!(with(|h| h.routing.cache = Cache::Omit { kept: 2 }), omits);
-    let scaled = range("soft scaling (1) of a model with exit blocks", 0, 0, 1);
-    assert_eq!(with(|h| h.routing.soft_scaling = true), scaled);
+    assert_eq!(with(1 << 31 | 0b100, |_| ()), range("largest exit depth", 2, 3, 31));
+    assert_eq!(with(0b100, |h| h.routing.cache = Cache::Ahead { blocks: 3 }), range("least exit depth", 3, 3, 2));
+    for blocks in [1, 4] {
+        let makers = range("blocks that make keys and values of a model with exits", 2, 3, u32::from(blocks));
+        assert_eq!(refusal(|h| (h.routing.policy, h.routing.cache) = (exits(&[3]), Cache::Ahead { blocks })), makers);
+    }
+    let ahead = range("keys and values made ahead (1) of a model with exits", 1, 1, 0);
+    assert_eq!(with(0b100, |h| h.routing.cache = Cache::Project), ahead);
+    assert_eq!(with(0b100, |h| h.routing.cache = Cache::Omit { kept: 2 }), ahead);
+    // Depths 3 to 12 take 2 to 11 blocks behind a trunk of one.
+    let many = range("blocks, exit blocks among them", 1, 48, 13 + 65);
+    assert_eq!(with(0b1_1111_1111_1000, |h| h.geometry.blocks = 13), many);
+    let scaled = range("soft scaling (1) of a model with exits", 0, 0, 1);
+    assert_eq!(with(0b100, |h| h.routing.soft_scaling = true), scaled);
     for found in [31, 32, 255] {
         let refused = refusal(|h| h.element = Element::Int4 { int8: MatrixSet(found) });
         assert_eq!(refused, range("int8 matrices (bit set) of an int4 model", 0, 30, u32::from(found)));

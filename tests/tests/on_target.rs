@@ -13,7 +13,7 @@ use fathom_host_sim::image::Image;
 use fathom_host_sim::machine::cores::CoreSpec;
 use fathom_host_sim::memory_map::FLASH;
 use fathom_tests::answers::{on_host, on_machine, under_qemu};
-use fathom_tests::models::{header, random_blob, routed};
+use fathom_tests::models::{exits, header, random_blob, routed};
 use fathom_tests::qemu;
 use fathom_tests::targets::CORTEX_M4;
 use std::path::Path;
@@ -48,9 +48,9 @@ fn headers() -> Vec<Header> {
     int4.geometry.mlp_width = 36; // groups of one quad and of two
     let mut mixed = large.clone();
     mixed.element = Element::Int4 { int8: MatrixSet::NONE.with(BlockMatrix::Query).with(BlockMatrix::Up) };
-    let shared = routed(Policy::Halt, Cache::Ahead { blocks: 2 }, Element::Int8);
-    let exits = routed(Policy::Exit { shallowest: 2 }, Cache::Ahead { blocks: 3 }, Element::Int8);
-    vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8), int4, mixed, shared, exits]
+    let ahead = routed(Policy::Halt, Cache::Ahead { blocks: 2 }, Element::Int8);
+    let leaves = routed(exits(&[2, 3]), Cache::Ahead { blocks: 2 }, Element::Int8);
+    vec![header(), plain, soft, large, routed(Policy::Dense, Cache::Project, Element::Int8), int4, mixed, ahead, leaves]
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The float model and the runtime in f16, int8 and int4 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
 
-use fathom::format::{BlockMatrix, Cache, Element, MatrixSet, OperatingPoint, Policy};
+use fathom::format::{BlockMatrix, Cache, Element, MatrixSet, OperatingPoint};
 use fathom::{Blob, NoProbe, Plan, Session};
 use fathom_exporter::aligned::Aligned;
-use fathom_exporter::checkpoint::{model, name};
+use fathom_exporter::checkpoint::{Tensors, model, name};
 use fathom_exporter::checkpoint_folder::Folder;
 use fathom_exporter::evaluate::open_pass;
 use fathom_exporter::export::blob;
@@ -11,6 +11,7 @@ use fathom_exporter::model::{Gates, Model, Parameters};
 use fathom_exporter::quantise::INT4;
 use fathom_exporter::rounding::round_blocks;
 use fathom_tests::checkpoints::{VARIANTS, path, renew, tiny_corpus};
+use fathom_tests::models::exits;
 
 /// Largest difference of a logit, as a share of the largest logit's magnitude. f16 weights have 11 bits and its cache too; sums are f32.
 const F16_LOGITS: f32 = 0.005;
@@ -138,9 +139,9 @@ fn make_ahead(folder: &mut Folder, makers: usize) {
     }
 }
 
-/// The same checkpoints with an exit block, their last block again, as models that were never trained so.
+/// The same checkpoints with an exit for each depth below the last, of copies of their blocks, as models that were never trained so.
 #[test]
-fn float_f16_and_int8_agree_where_tokens_leave_through_exit_blocks() {
+fn float_f16_and_int8_agree_where_tokens_leave_through_exits() {
     let mut routed = 0;
     for variant in VARIANTS {
         let mut folder = variant.folder();
@@ -149,15 +150,30 @@ fn float_f16_and_int8_agree_where_tokens_leave_through_exit_blocks() {
         }
         routed += 1;
         let last = folder.shape.blocks - 1;
-        folder.config.routing.policy = Policy::Exit { shallowest: last as u16 };
-        folder.config.routing.soft_scaling = false;
-        make_ahead(&mut folder, last);
-        let copies: Vec<_> = folder.tensors.iter().filter(|(tensor, _)| tensor.starts_with(&name::block(last, ""))).collect();
-        let renamed = |(tensor, values): (&String, &_)| {
-            (tensor.replace(&name::block(last, ""), &name::block(last + 1, "")), Clone::clone(values))
+        let copied = |tensors: &Tensors, from: usize| -> Vec<_> {
+            let of = tensors.iter().filter(|(tensor, _)| tensor.starts_with(&name::block(from, "")));
+            of.map(|(tensor, values)| (tensor[name::block(from, "").len()..].to_owned(), values.clone())).collect()
         };
-        let exit: Vec<_> = copies.into_iter().map(renamed).collect();
-        folder.tensors.extend(exit);
+        let copies: Vec<_> = (0..=last).map(|block| copied(&folder.tensors, block)).collect();
+        folder.config.routing.policy = exits(&(2..=last).collect::<Vec<_>>());
+        folder.config.routing.soft_scaling = false;
+        make_ahead(&mut folder, 2);
+        // One router for all: its output again and again, each a little larger.
+        let outputs = folder.shape.routers();
+        let output = name::block(1, name::ROUTER_OUTPUT);
+        for (parameter, step) in [(name::weight(&output), 0.0), (name::bias(&output), 0.01)] {
+            let (dims, values) = folder.tensors.get_mut(&parameter).unwrap();
+            dims[0] = outputs;
+            *values = (0..outputs).flat_map(|output| values.iter().map(move |value| value + step * output as f32)).collect();
+        }
+        for exit in 0..outputs {
+            for place in 1..folder.shape.depth_of(exit) {
+                let stored = folder.shape.exit_block(exit, place);
+                // Of another block than the one it replaces.
+                let copies = copies[1 + (place + exit) % last].iter().cloned();
+                folder.tensors.extend(copies.map(|(part, values)| (name::block(stored, "") + &part, values)));
+            }
+        }
         assert_agreement(variant.name, &folder, &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
     }
     assert!(routed >= 2);

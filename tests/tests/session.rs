@@ -3,7 +3,7 @@
 
 use fathom::format::{Cache, Element, Header, Policy, Shape};
 use fathom::{Blob, Depths, NoProbe, Part, Plan, Probe, Session};
-use fathom_tests::models::{every_variant, random_blob, routed, tokens};
+use fathom_tests::models::{every_variant, exits, random_blob, routed, tokens};
 
 /// Logits after every token as bits, and the depth trace.
 fn forward(blob: &Blob<'_>, tokens: &[u16], tile: usize, point: usize) -> (Vec<Vec<u32>>, Vec<u32>) {
@@ -62,7 +62,7 @@ fn exit_blocks_take_weights_and_no_memory() {
         let shape = Shape::new(&header).unwrap();
         (Plan::new(&shape, 8).unwrap().bytes(), random_blob(&header, 5).bytes().len())
     };
-    let ((memory, small), (same, large)) = (plan(Policy::Halt), plan(Policy::Exit { shallowest: 2 }));
+    let ((memory, small), (same, large)) = (plan(Policy::Halt), plan(exits(&[2, 3])));
     assert_eq!(memory, same);
     assert!(small < large);
 }
@@ -79,10 +79,8 @@ fn every_policy_and_cache_is_independent_of_the_tile() {
                 }
             }
         }
-        for cache in [Cache::Project, Cache::Ahead { blocks: 1 }, AHEAD, Cache::Ahead { blocks: 3 }] {
-            for shallowest in [2, 3] {
-                assert_tiles_agree(&routed(Policy::Exit { shallowest }, cache, element));
-            }
+        for (depths, cache) in [(&[2][..], AHEAD), (&[3], AHEAD), (&[2, 3], AHEAD), (&[3], Cache::Ahead { blocks: 3 })] {
+            assert_tiles_agree(&routed(exits(depths), cache, element));
         }
     }
 }
@@ -184,8 +182,8 @@ fn depths_that_the_routers_chose_give_the_same_bits_when_forced() {
 }
 
 #[test]
-fn tokens_with_exit_blocks_leave_at_the_depths_that_were_forced_or_chosen() {
-    let header = routed(Policy::Exit { shallowest: 2 }, AHEAD, Element::Int8);
+fn tokens_leave_at_the_depths_that_were_forced_or_chosen() {
+    let header = routed(exits(&[2, 3]), AHEAD, Element::Int8);
     let tokens = tokens(&header, 9, 24);
     let depths = |masks: &[u32]| masks.iter().map(|mask| mask.count_ones() as usize).collect::<Vec<_>>();
     // Weights whose routers let tokens go at every depth.
@@ -200,12 +198,12 @@ fn tokens_with_exit_blocks_leave_at_the_depths_that_were_forced_or_chosen() {
     let blob = Blob::parse(bytes.bytes()).unwrap();
     let depths = depths(&chosen.1);
     assert!(chosen.1.iter().all(|mask| (mask + 1).is_power_of_two()), "{:?}", chosen.1);
-    let before: Vec<u8> = depths.iter().map(|depth| blob.shape().before_exit(*depth) as u8).collect();
-    assert!(at_depths(&blob, &tokens, &before) == chosen);
-    // A token that leaves earlier changes no other: keys and values come before the exits.
-    let mut other = before.clone();
+    let forced: Vec<u8> = depths.iter().map(|depth| *depth as u8).collect();
+    assert!(at_depths(&blob, &tokens, &forced) == chosen);
+    // A token that leaves earlier changes no other: keys and values are complete where ways part.
+    let mut other = forced;
     let moved = depths.iter().position(|depth| *depth == 4).unwrap();
-    other[moved] = 1;
+    other[moved] = 2;
     let changed = at_depths(&blob, &tokens, &other);
     for (token, (logits, mask)) in changed.0.iter().zip(&changed.1).enumerate() {
         assert_eq!(*logits == chosen.0[token], token != moved);

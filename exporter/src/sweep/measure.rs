@@ -181,9 +181,10 @@ impl Judged<'_> {
             false => None,
         };
         let inputs = self.text.len() - 1;
+        let possible: Vec<usize> = shape.depths().collect();
         let none = vec![f32::MAX; shape.routers()];
         if wanted(Kind::Static) {
-            for depth in shape.shallowest()..shape.blocks {
+            for depth in shape.depths().take(shape.routers()) {
                 let found = self.at_depths(&static_depths(inputs, depth as u8))?;
                 points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found, &none)? });
             }
@@ -199,7 +200,7 @@ impl Judged<'_> {
             let saved = routed.saved();
             points.push(Point { target, ..self.point(Kind::Routed, &routed, &thresholds)? });
             if wanted(Kind::Random) {
-                let found = self.at_depths(&random_depths(inputs, (shape.shallowest(), shape.blocks), saved, seed)?)?;
+                let found = self.at_depths(&random_depths(inputs, &possible, saved, seed)?)?;
                 points.push(Point { target, ..self.point(Kind::Random, &found, &none)? });
             }
             // Blocks of tokens that skip have no order that a depth could stand for.
@@ -221,15 +222,18 @@ impl Judged<'_> {
         evaluate_at_depths(&Blob::parse(self.candidate.bytes())?, self.text, depths, &|_| ())
     }
 
-    /// Adds the heads that a token passes before it is sure enough, and the exit blocks: one at each exit but the one that it takes.
+    /// Adds the heads that a token passes before it is sure enough, and the exit blocks on the ways that it does not take.
     fn with_exits(&self, point: Point) -> Point {
         let shape = &self.folder.shape;
-        let passed = |(depth, tokens): (usize, &usize)| depth.saturating_sub(shape.shallowest()) * tokens;
-        let passed: usize = point.depths.iter().enumerate().map(passed).sum();
-        let exit = if shape.has_exit_blocks() { self.macs.block - self.macs.key_value } else { 0 };
-        let macs = (passed * (self.macs.head + exit)) as f64 / point.evaluated_tokens.max(1) as f64;
+        let blocks = |exit: usize| if shape.has_exits() { exit - shape.trunk() } else { 0 };
+        let look = |exit: usize| self.macs.head + blocks(exit) * (self.macs.block - self.macs.key_value);
+        let passed = |depth: usize| shape.depths().filter(|exit| *exit < depth).map(look).sum::<usize>();
+        let all: usize = point.depths.iter().enumerate().map(|(depth, tokens)| passed(depth) * tokens).sum();
+        let macs = all as f64 / point.evaluated_tokens.max(1) as f64;
         let cycles_per_mac = self.costs.map_or(0.0, |costs| match costs.depths[..] {
-            [.., before, last] => (last.base - before.base) / (self.macs.block - self.macs.key_value) as f64,
+            [.., before, last] => {
+                (last.base - before.base) / ((last.depth - before.depth) * (self.macs.block - self.macs.key_value)) as f64
+            }
             _ => 0.0,
         });
         let cycles = point.cycles.map(|cycles| cycles + macs * cycles_per_mac);

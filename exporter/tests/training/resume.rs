@@ -34,7 +34,7 @@ fn joint_by_muon() -> Recipe {
 fn with_exit_blocks() -> Recipe {
     let mut recipe = joint_by_muon();
     recipe.model.policy = PolicyName::Exit;
-    recipe.model.shallowest = Some(2);
+    recipe.model.exit_depths = vec![2];
     recipe.stages[0].save = 0.3;
     recipe
 }
@@ -142,7 +142,7 @@ fn routers_predict_the_negative_of_the_loss_still_to_be_gained() {
     let pass = model.forward(inputs, shape.context, &Gates::Open, None).unwrap();
     let losses = |depth: usize| cross_entropy(&model.classify(&pass.residuals[depth]).unwrap(), targets).unwrap();
     let gain: Vec<f32> = (losses(1) - losses(3)).unwrap().to_vec1().unwrap();
-    let z: Vec<f32> = model.router(1, &pass.residuals[1]).unwrap().to_vec1().unwrap();
+    let z: Vec<f32> = model.routers(&pass).unwrap()[0].to_vec1().unwrap();
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
     let (mean_gain, mean_z) = (mean(&gain), mean(&z));
     assert!(mean_gain > 0.05, "depth is worth nothing here ({mean_gain} nats): the test is vacuous");

@@ -1,6 +1,7 @@
 //! What hard routing must do whatever the weights are.
 
-use fathom::format::{Cache, Header, Mlp, Norm, Policy, Position, Routing, Shape, Tokenizer, Variants};
+use candle_core::Tensor;
+use fathom::format::{Cache, DepthSet, Header, Mlp, Norm, Policy, Position, Routing, Shape, Tokenizer, Variants};
 use fathom_exporter::checkpoint::{Tensors, parameters};
 use fathom_exporter::config::Config;
 use fathom_exporter::model::{Gates, Model, Parameters, Pass};
@@ -84,28 +85,22 @@ fn shapes() -> Vec<Shape> {
             }
         }
     }
-    for cache in [Cache::Project, Cache::Ahead { blocks: 2 }, Cache::Ahead { blocks: 3 }] {
-        for shallowest in [2, 3] {
-            all.extend([false, true].map(|modern| shape(Policy::Exit { shallowest }, cache, false, modern)));
-        }
+    for (depths, blocks) in [(&[2][..], 2), (&[3], 2), (&[2, 3], 2), (&[3], 3)] {
+        let depths = depths.iter().fold(DepthSet::NONE, |set, depth| set.with(*depth));
+        all.extend([false, true].map(|modern| shape(Policy::Exit { depths }, Cache::Ahead { blocks }, false, modern)));
     }
     all
-}
-
-/// Whether tokens that halt have left all their keys and values by then, so that they run their exit blocks at once.
-fn leaves_at_once(shape: &Shape) -> bool {
-    !shape.has_exit_blocks() || shape.key_value_blocks() <= shape.shallowest()
 }
 
 /// Thresholds at the median of each router's outputs at full depth, so that routing is mixed.
 fn mixed(model: &Model, tokens: &[u16]) -> Vec<f32> {
     let pass = forward(model, tokens, &Gates::Open);
-    let median = |block: usize| {
-        let mut z = model.router(block, &pass.residuals[block]).unwrap().to_vec1::<f32>().unwrap();
+    let median = |z: Tensor| {
+        let mut z = z.to_vec1::<f32>().unwrap();
         z.sort_by(f32::total_cmp);
         z[z.len() / 2]
     };
-    model.shape().routed_blocks().map(median).collect()
+    model.routers(&pass).unwrap().into_iter().map(median).collect()
 }
 
 #[test]
@@ -120,7 +115,7 @@ fn infinite_thresholds_are_full_depth() {
 
 #[test]
 fn closed_routers_leave_the_first_block_alone() {
-    for shape in shapes().into_iter().filter(|shape| !shape.has_exit_blocks()) {
+    for shape in shapes().into_iter().filter(|shape| !shape.has_exits()) {
         let (model, tokens) = (model(&shape, 4), tokens(4));
         let pass = forward(&model, &tokens, &Gates::Hard(&[f32::NEG_INFINITY; 3]));
         assert!(pass.active[0].iter().all(|active| *active));
@@ -150,7 +145,7 @@ fn halting_is_monotone_and_skipping_is_not() {
 
 #[test]
 fn inactive_tokens_are_carried_and_active_ones_are_not() {
-    for shape in shapes().into_iter().filter(leaves_at_once) {
+    for shape in shapes().into_iter().filter(|shape| !shape.has_exits()) {
         let (model, tokens) = (model(&shape, 6), tokens(6));
         let pass = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
         let mut seen = [0; 2];
@@ -171,17 +166,16 @@ fn decisions_are_the_routers_outputs_against_the_thresholds() {
         let (model, tokens) = (model(&shape, 7), tokens(7));
         let thresholds = mixed(&model, &tokens);
         let pass = forward(&model, &tokens, &Gates::Hard(&thresholds));
-        for (block, threshold) in shape.routed_blocks().zip(&thresholds) {
-            let z = model.router(block, &pass.residuals[block]).unwrap().to_vec1::<f32>().unwrap();
-            for (token, z) in z.iter().enumerate() {
+        for (output, z) in model.routers(&pass).unwrap().into_iter().enumerate() {
+            let halts = |(token, z): (usize, f32)| (token, z >= thresholds[output]);
+            for (token, halts) in z.to_vec1::<f32>().unwrap().into_iter().enumerate().map(halts) {
                 let ran = |block: usize| pass.active[block][token];
-                if shape.has_exit_blocks() {
-                    // Who is halted runs the exit block of that place, and nothing after it.
-                    assert!(!ran(block + 1) || *z < *threshold);
-                    assert!(!ran(block) || ran(block + 1) || *z >= *threshold);
-                } else {
-                    let running = shape.policy != Policy::Halt || ran(block - 1);
-                    assert_eq!(ran(block), *z < *threshold && running);
+                let depth = pass.active.iter().filter(|active| active[token]).count();
+                match shape.policy {
+                    Policy::Skip => assert_eq!(ran(output + 1), !halts),
+                    // Whom an earlier output halted is not asked.
+                    _ if depth < shape.depth_of(output) => {}
+                    _ => assert_eq!(depth == shape.depth_of(output), halts),
                 }
             }
         }
@@ -222,8 +216,8 @@ fn omitted_tokens_are_invisible_to_later_ones_and_kept_ones_are_not() {
 }
 
 #[test]
-fn a_token_that_leaves_has_the_residual_of_its_exit_block() {
-    for shape in shapes().into_iter().filter(|shape| shape.has_exit_blocks() && leaves_at_once(shape)) {
+fn a_token_that_leaves_has_the_residual_of_its_exit_blocks() {
+    for shape in shapes().into_iter().filter(Shape::has_exits) {
         let (model, tokens) = (model(&shape, 11), tokens(11));
         let hard = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
         let open = forward(&model, &tokens, &Gates::Open);
@@ -234,8 +228,7 @@ fn a_token_that_leaves_has_the_residual_of_its_exit_block() {
             let alone = model.at_depth(depth, &open, None).unwrap().to_vec2::<f32>().unwrap();
             assert_eq!(values(&hard, 4)[token], alone[token], "token {token}, {depth} blocks");
         }
-        let (below, reached) = seen.split_at(shape.shallowest());
-        assert!(reached.iter().all(|count| *count > 0) && below.iter().all(|count| *count == 0), "{seen:?}");
+        assert!((0..5).all(|depth| (seen[depth] > 0) == shape.depths().any(|found| found == depth)), "{seen:?}");
         let depths: Vec<usize> =
             (0..tokens.len()).map(|token| hard.active.iter().filter(|active| active[token]).count()).collect();
         assert_eq!(values(&forward(&model, &tokens, &Gates::Depths(&depths)), 4), values(&hard, 4));

@@ -161,6 +161,41 @@ impl MatrixSet {
     }
 }
 
+/// A set of depths below 32: bit `d` is set when `d` blocks are among them.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DepthSet(pub u32);
+
+impl DepthSet {
+    /// No depth.
+    pub const NONE: Self = Self(0);
+
+    /// This set and one more.
+    #[must_use]
+    pub const fn with(self, depth: usize) -> Self {
+        Self(self.0 | 1 << depth)
+    }
+
+    /// How many depths there are.
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The depth with `index` lesser ones in the set; 32 where there is none.
+    pub const fn at(self, mut index: usize) -> usize {
+        let mut rest = self.0;
+        while index > 0 {
+            rest &= rest.wrapping_sub(1); // without the least
+            index -= 1;
+        }
+        rest.trailing_zeros() as usize
+    }
+}
+
 /// Who decides whether a token runs a block.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
@@ -170,12 +205,12 @@ pub enum Policy {
     Skip,
     /// A token that is inactive once is inactive in all later blocks, whose routers are not evaluated.
     Halt,
-    /// As [`Policy::Halt`], but the last block that a halting token runs is one of its router's own, an exit block, in place of the block
-    /// that it does not run; it attends to the keys and values that this block attends to, and leaves none. No router stands before the last
-    /// block, which is the exit of the tokens that none halts. Does not go with [`Cache::Omit`].
+    /// One router, before the last block that makes keys and values, sends tokens on different ways: to each exit depth leads one of blocks of
+    /// its own, exit blocks, in place of as many blocks of the model, whose keys and values they attend to; the other tokens run all
+    /// blocks of the model. Needs [`Cache::Ahead`]: every token has left all its keys and values where ways part.
     Exit {
-        /// Blocks that a token runs at least, its exit block included: 2 to all but one.
-        shallowest: u16,
+        /// The exit depths: how many blocks tokens run in all that do not run all blocks of the model.
+        depths: DepthSet,
     },
 }
 

@@ -4,8 +4,8 @@
 //! `runtime/tests/header.rs` compares it with the derived decoder, on headers and on damaged ones.
 
 use super::header::{
-    Cache, Element, Geometry, Header, MatrixSet, Mlp, Norm, OperatingPoint, Policy, Position, Provenance, Routing, Tokenizer,
-    Variants,
+    Cache, DepthSet, Element, Geometry, Header, MatrixSet, Mlp, Norm, OperatingPoint, Policy, Position, Provenance, Routing,
+    Tokenizer, Variants,
 };
 use heapless::{String, Vec};
 
@@ -63,7 +63,7 @@ impl Reader<'_> {
                     0 => Policy::Dense,
                     1 => Policy::Skip,
                     2 => Policy::Halt,
-                    _ => Policy::Exit { shallowest: short(self) },
+                    _ => Policy::Exit { depths: DepthSet(self.number(32) as u32) },
                 },
                 cache: match self.variant(3) {
                     0 => Cache::Project,

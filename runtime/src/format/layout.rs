@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! prelude | header | embedding | position | block 0 | block 1 | ... | exit block 0 | ... | final norm | head (if separate)
-//! block:  router (blocks >= 1 of a model that skips or halts; exit blocks) | norm1 | query | key_value (if it makes any) | output | norm2 | up | down
+//! block:  router (if one stands before it) | norm1 | query | key_value (if it makes any) | output | norm2 | up | down
 //! linear: weights | scales (int8, int4) | bias (if any)
 //! ```
 //!
@@ -68,16 +68,16 @@ pub struct NormLayout {
 pub struct RouterLayout {
     /// `W1 [router_width, width]` with its bias `b1` (always present).
     pub hidden: LinearLayout,
-    /// `w2`, f32 `[router_width]`.
+    /// `W2`, f32 `[outputs, router_width]`.
     pub output: Span,
-    /// `b2`, f32 `[1]`.
+    /// `b2`, f32 `[outputs]`.
     pub output_bias: Span,
 }
 
 /// One block's tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockLayout {
-    /// The router that decides whether a token runs this block, of an exit block whether it runs that instead of the block of its place.
+    /// The router that decides whether a token runs this block.
     pub router: Option<RouterLayout>,
     /// Before attention.
     pub norm1: NormLayout,
@@ -113,9 +113,7 @@ pub struct Layout {
     second_block: usize,
     block_bytes: usize, // of each but the first that makes keys and values for itself
     ahead: usize,       // end of the block that makes those of all later ones
-    ahead_bytes: usize, // of each of these
-    first_exit: usize,
-    exit_bytes: usize,
+    ahead_bytes: usize, // of each of these, and of each exit block
 }
 
 struct Cursor(usize);
@@ -152,22 +150,25 @@ impl Cursor {
         NormLayout { weight: self.floats(shape.width), bias: self.floats(if bias { shape.width } else { 0 }) }
     }
 
-    const fn router(&mut self, shape: &Shape) -> RouterLayout {
+    const fn router(&mut self, shape: &Shape, outputs: usize) -> RouterLayout {
         RouterLayout {
             hidden: self.linear(shape.element.outside_blocks(), shape.router_width, shape.width, true),
-            output: self.floats(shape.router_width),
-            output_bias: self.floats(1),
+            output: self.floats(outputs * shape.router_width),
+            output_bias: self.floats(outputs),
         }
     }
 
-    const fn block(&mut self, shape: &Shape, routed: bool, key_value_rows: usize) -> BlockLayout {
+    /// Block `block`, or any with as many router outputs and rows of keys and values.
+    const fn block(&mut self, shape: &Shape, block: usize) -> BlockLayout {
+        let outputs = shape.outputs_before(block);
+        let outputs = outputs.end - outputs.start;
         let bias = shape.variants.bias;
         let element = shape.element;
         BlockLayout {
-            router: if routed { Some(self.router(shape)) } else { None },
+            router: if outputs > 0 { Some(self.router(shape, outputs)) } else { None },
             norm1: self.norm(shape),
             query: self.linear(element.of(BlockMatrix::Query), shape.width, shape.width, bias),
-            key_value: self.linear(element.of(BlockMatrix::KeyValue), key_value_rows, shape.width, bias),
+            key_value: self.linear(element.of(BlockMatrix::KeyValue), shape.key_value_rows(block), shape.width, bias),
             output: self.linear(element.of(BlockMatrix::Output), shape.width, shape.width, bias),
             norm2: self.norm(shape),
             up: self.linear(element.of(BlockMatrix::Up), shape.up_rows(), shape.width, bias),
@@ -177,9 +178,9 @@ impl Cursor {
 }
 
 /// Bytes of a block.
-const fn block_bytes(shape: &Shape, routed: bool, key_value_rows: usize) -> usize {
+const fn block_bytes(shape: &Shape, block: usize) -> usize {
     let mut cursor = Cursor(0);
-    cursor.block(shape, routed, key_value_rows);
+    cursor.block(shape, block);
     cursor.0
 }
 
@@ -194,21 +195,16 @@ impl Layout {
             Position::Rotary => cursor.floats(shape.context * shape.head_dim),
         };
         let first_block = cursor.0;
-        cursor.block(shape, false, shape.key_value_rows(0));
+        cursor.block(shape, 0);
         let second_block = cursor.0;
-        let routed = shape.holds_router(1);
-        let exit_bytes = block_bytes(shape, true, 0);
-        let ahead_bytes = block_bytes(shape, routed, 0);
         let makers = shape.key_value_blocks();
-        let last = block_bytes(shape, routed, shape.key_value_rows(makers - 1));
-        let block_bytes = block_bytes(shape, routed, shape.key_value_width());
+        let (last, ahead_bytes) = (block_bytes(shape, makers - 1), block_bytes(shape, makers));
+        let block_bytes = block_bytes(shape, 1);
         if makers > 1 {
             cursor.0 += (makers - 2) * block_bytes + last;
         }
         let ahead = cursor.0;
-        cursor.0 += (shape.blocks - makers) * ahead_bytes;
-        let first_exit = cursor.0;
-        cursor.0 += (shape.stored_blocks() - shape.blocks) * exit_bytes;
+        cursor.0 += (shape.stored_blocks() - makers) * ahead_bytes;
         let final_norm = cursor.norm(shape);
         let head = if shape.variants.tied_head {
             None
@@ -228,16 +224,11 @@ impl Layout {
             block_bytes,
             ahead,
             ahead_bytes,
-            first_exit,
-            exit_bytes,
         }
     }
 
     /// Where a stored block after the first starts.
     const fn later_block(&self, block: usize) -> Cursor {
-        if block >= self.shape.blocks {
-            return Cursor(self.first_exit + (block - self.shape.blocks) * self.exit_bytes);
-        }
         match block.checked_sub(self.shape.key_value_blocks()) {
             Some(later) => Cursor(self.ahead + later * self.ahead_bytes),
             None => Cursor(self.second_block + (block - 1) * self.block_bytes),
@@ -247,19 +238,18 @@ impl Layout {
     /// The tensors of stored block `block`; those from [`Shape::blocks`] on are exit blocks.
     pub const fn block(&self, block: usize) -> BlockLayout {
         if block == 0 {
-            return Cursor(self.first_block).block(&self.shape, false, self.shape.key_value_rows(0));
+            return Cursor(self.first_block).block(&self.shape, 0);
         }
-        self.later_block(block).block(&self.shape, self.shape.holds_router(block), self.shape.key_value_rows(block))
+        self.later_block(block).block(&self.shape, block)
     }
 
     /// The router before block `block`, if there is one.
     pub const fn router(&self, block: usize) -> Option<RouterLayout> {
-        match self.shape.router_before(block) {
-            Some(router) if self.shape.stored_blocks() > self.shape.blocks => {
-                Some(self.later_block(self.shape.blocks + router).router(&self.shape))
-            }
-            Some(_) => Some(self.later_block(block).router(&self.shape)),
-            None => None,
+        let outputs = self.shape.outputs_before(block);
+        if outputs.end > outputs.start {
+            Some(self.later_block(block).router(&self.shape, outputs.end - outputs.start))
+        } else {
+            None
         }
     }
 }

@@ -23,8 +23,8 @@ pub mod shape;
 pub mod writer;
 
 pub use header::{
-    BlockMatrix, Cache, Element, Geometry, Header, MatrixElement, MatrixSet, Mlp, Norm, OperatingPoint, Policy, Position,
-    Provenance, Routing, Tokenizer, Variants,
+    BlockMatrix, Cache, DepthSet, Element, Geometry, Header, MatrixElement, MatrixSet, Mlp, Norm, OperatingPoint, Policy,
+    Position, Provenance, Routing, Tokenizer, Variants,
 };
 pub use layout::{BlockLayout, Layout, LinearLayout, NormLayout, RouterLayout, Span};
 pub use shape::{Shape, ShapeError};

@@ -136,17 +136,10 @@ impl Shape {
             Cache::Omit { kept } => range("kept positions", kept, 0, context)?,
             Cache::Ahead { blocks: makers } => range("blocks that make keys and values", makers, 1, blocks)?,
         };
-        if let Policy::Exit { shallowest } = header.routing.policy {
-            range("blocks of a model with exit blocks", header.geometry.blocks, 3, MAX_BLOCKS)?;
-            range("least depth of a model with exit blocks", shallowest, 2, blocks - 1)?;
-            let omits = matches!(header.routing.cache, Cache::Omit { .. });
-            range("omitted keys and values (1) of a model with exit blocks", u16::from(omits), 0, 0)?;
-            range("soft scaling (1) of a model with exit blocks", u16::from(header.routing.soft_scaling), 0, 0)?;
-        }
         if let Element::Int4 { int8 } = header.element {
             range("int8 matrices (bit set) of an int4 model", u16::from(int8.0), 0, usize::from(MatrixSet::ALL.0) - 1)?;
         }
-        Ok(Self {
+        let shape = Self {
             blocks,
             width,
             heads,
@@ -161,7 +154,20 @@ impl Shape {
             policy: header.routing.policy,
             cache: header.routing.cache,
             soft_scaling: header.routing.soft_scaling,
-        })
+        };
+        if let Policy::Exit { depths } = header.routing.policy {
+            range("exit depths of a model with exits", depths.len() as u16, 1, blocks - 1)?;
+            let ahead = matches!(header.routing.cache, Cache::Ahead { .. });
+            range("keys and values made ahead (1) of a model with exits", u16::from(ahead), 1, 1)?;
+            range("soft scaling (1) of a model with exits", u16::from(header.routing.soft_scaling), 0, 0)?;
+            // The router stands behind the first block, and each exit has a block of its own.
+            let makers = shape.key_value_blocks();
+            range("blocks that make keys and values of a model with exits", makers as u16, 2, blocks - 1)?;
+            range("least exit depth", depths.at(0) as u16, makers, blocks - 1)?;
+            range("largest exit depth", depths.at(depths.len() - 1) as u16, makers, blocks - 1)?;
+            range("blocks, exit blocks among them", shape.stored_blocks() as u16, 1, 2 * MAX_BLOCKS)?;
+        }
+        Ok(shape)
     }
 
     /// Numbers that one token leaves in one cache: keys, then as many values.
@@ -212,64 +218,73 @@ impl Shape {
         }
     }
 
-    /// Fewest blocks that a token runs, of policy skip those before the first router: the token that router `r` halts runs
-    /// `shallowest() + r`, and the one that none halts all.
-    pub const fn shallowest(&self) -> usize {
+    /// Blocks that every token runs, under policy skip those before the first router.
+    pub const fn trunk(&self) -> usize {
         match self.policy {
             Policy::Dense => self.blocks,
             Policy::Skip | Policy::Halt => 1,
-            Policy::Exit { shallowest } => shallowest as usize,
+            Policy::Exit { .. } => self.key_value_blocks() - 1,
         }
     }
 
-    /// Number of routers: none in a dense model, else one for each depth below the last.
+    /// Outputs of all routers, each with a threshold of its own: one for each depth below the last.
     pub const fn routers(&self) -> usize {
-        self.blocks - self.shallowest()
+        match self.policy {
+            Policy::Dense => 0,
+            Policy::Skip | Policy::Halt => self.blocks - 1,
+            Policy::Exit { depths } => depths.len(),
+        }
     }
 
-    /// Whether tokens that halt run an exit block.
-    pub const fn has_exit_blocks(&self) -> bool {
+    /// Blocks that a token runs which output `output` of the routers halts, of policy skip those before that router; all blocks for the
+    /// number after the last.
+    pub const fn depth_of(&self, output: usize) -> usize {
+        match self.policy {
+            Policy::Exit { depths } if output < depths.len() => depths.at(output),
+            Policy::Skip | Policy::Halt if output + 1 < self.blocks => output + 1,
+            _ => self.blocks,
+        }
+    }
+
+    /// Depths that tokens can have, ascending; of policy skip those of [`Self::depth_of`].
+    pub fn depths(&self) -> impl Iterator<Item = usize> {
+        (0..=self.routers()).map(|output| self.depth_of(output))
+    }
+
+    /// Fewest blocks that a token runs, of policy skip those before the first router.
+    pub const fn shallowest(&self) -> usize {
+        self.depth_of(0)
+    }
+
+    /// Whether tokens that halt run exit blocks.
+    pub const fn has_exits(&self) -> bool {
         matches!(self.policy, Policy::Exit { .. })
     }
 
-    /// Blocks in order that a token of depth `depth` runs before its exit block, if it runs one.
-    pub const fn before_exit(&self, depth: usize) -> usize {
+    /// The outputs of the router before block `block`; none where there is no router.
+    pub const fn outputs_before(&self, block: usize) -> core::ops::Range<usize> {
         match self.policy {
-            Policy::Exit { .. } if depth < self.blocks => depth - 1,
-            _ => depth,
+            Policy::Skip | Policy::Halt if block > 0 && block < self.blocks => block - 1..block,
+            Policy::Exit { .. } if block == self.trunk() => 0..self.routers(),
+            _ => 0..0,
         }
     }
 
-    /// The blocks that have a router before them, in the order of the routers.
-    pub const fn routed_blocks(&self) -> core::ops::Range<usize> {
-        let first = match self.policy {
-            Policy::Dense => self.blocks,
-            Policy::Skip | Policy::Halt => 1,
-            Policy::Exit { .. } => self.shallowest() - 1,
-        };
-        first..first + self.routers()
+    /// The stored block that tokens of exit `exit` run in place of block `block`, which is behind the trunk and above the exit's depth.
+    pub const fn exit_block(&self, exit: usize, block: usize) -> usize {
+        let (mut stored, mut before) = (self.blocks, 0);
+        while before < exit {
+            stored += self.depth_of(before) - self.trunk();
+            before += 1;
+        }
+        stored + block - self.trunk()
     }
 
-    /// The router before block `block`.
-    pub const fn router_before(&self, block: usize) -> Option<usize> {
-        let routed = self.routed_blocks();
-        if block >= routed.start && block < routed.end { Some(block - routed.start) } else { None }
-    }
-
-    /// Blocks of the blob: `blocks` that tokens pass in order, then the exit blocks, one for each router.
+    /// Blocks of the blob: those of the model in order, then the exit blocks, exit by exit.
     pub const fn stored_blocks(&self) -> usize {
         match self.policy {
             Policy::Dense | Policy::Skip | Policy::Halt => self.blocks,
-            Policy::Exit { .. } => self.blocks + self.routers(),
-        }
-    }
-
-    /// Whether a router's parameters are among those of stored block `block`: of a model with exit blocks among the exit block's.
-    pub const fn holds_router(&self, block: usize) -> bool {
-        match self.policy {
-            Policy::Dense => false,
-            Policy::Skip | Policy::Halt => block > 0,
-            Policy::Exit { .. } => block >= self.blocks,
+            Policy::Exit { .. } => self.exit_block(self.routers(), self.trunk()),
         }
     }
 }

@@ -57,7 +57,7 @@ fn cycles_are_modelled_once_for_each_shape() {
 fn a_model_with_exit_blocks_is_measured_at_the_depths_that_it_has() {
     let scene = Scene::default();
     let (model, _) = TINY.split_once("[[stage]]").unwrap();
-    let model = model.replace("policy = \"halt\"", "policy = \"exit\"\nshallowest = 2\nkey_value_blocks = 2");
+    let model = model.replace("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2]\nkey_value_blocks = 2");
     let stage =
         "[[stage]]\nkind = \"joint\"\ntokens = 4_096\nbatch = 4\nlearning_rate = 3e-3\nshallow_weight = 1.0\nsave = 0.3\n";
     let recipe = scene.write("exit.toml", format!("{model}{stage}").as_bytes());
