@@ -181,7 +181,7 @@ pub fn score(blob: &Blob<'_>, tokens: &[u16], point: usize) -> Result<Vec<Scored
 enum Decisions<'a> {
     /// The routers, against the thresholds of an operating point.
     Point(usize),
-    /// The caller, `[inputs]`; exit blocks are not counted.
+    /// The caller, `[inputs]`.
     Depths(&'a [u8]),
 }
 

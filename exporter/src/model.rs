@@ -118,7 +118,7 @@ struct Block {
 pub enum Gates<'a> {
     /// Every token runs every block, as under infinite thresholds (soft scaling included, where the model has it).
     Open,
-    /// Token `i` runs `depths[i]` blocks, the last of them an exit block where the model has them and there are fewer than all.
+    /// Token `i` runs `depths[i]` blocks, in a model with exits through the exit of that depth unless it is that of all blocks.
     Depths(&'a [usize]),
     /// The routers, against one threshold each: what the runtime does.
     Hard(&'a [f32]),

@@ -20,6 +20,7 @@ impl<'m> Router<'m> {
     }
 
     /// `z = outputs[output] . relu(hidden) + biases[output]`; `hidden` `[router_width]` is the hidden layer of a token's residual.
+    #[inline(never)]
     pub fn output(&self, hidden: &[f32], output: usize) -> f32 {
         let weights = self.outputs.get(output * hidden.len()..(output + 1) * hidden.len()).unwrap_or_default();
         rectified_dot(hidden, weights) + self.biases.get(output).copied().unwrap_or_default()
@@ -27,6 +28,7 @@ impl<'m> Router<'m> {
 }
 
 /// Whether nothing but the router before a block keeps a token from running it; its mask holds the blocks that it ran so far.
+#[inline(never)] // bytes of an image, not cycles
 pub(crate) fn is_running(shape: &Shape, block: usize, mask: u32) -> bool {
     match shape.policy {
         Policy::Dense | Policy::Skip => true,

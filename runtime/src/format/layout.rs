@@ -244,6 +244,7 @@ impl Layout {
     }
 
     /// The router before block `block`, if there is one.
+    #[inline(never)]
     pub const fn router(&self, block: usize) -> Option<RouterLayout> {
         let outputs = self.shape.outputs_before(block);
         if outputs.end > outputs.start {

@@ -238,6 +238,7 @@ impl Shape {
 
     /// Blocks that a token runs which output `output` of the routers halts, of policy skip those before that router; all blocks for the
     /// number after the last.
+    #[inline(never)] // bytes of an image, not cycles
     pub const fn depth_of(&self, output: usize) -> usize {
         match self.policy {
             Policy::Exit { depths } if output < depths.len() => depths.at(output),
@@ -262,6 +263,7 @@ impl Shape {
     }
 
     /// The outputs of the router before block `block`; none where there is no router.
+    #[inline(never)] // bytes of an image, not cycles
     pub const fn outputs_before(&self, block: usize) -> core::ops::Range<usize> {
         match self.policy {
             Policy::Skip | Policy::Halt if block > 0 && block < self.blocks => block - 1..block,
@@ -271,6 +273,7 @@ impl Shape {
     }
 
     /// The stored block that tokens of exit `exit` run in place of block `block`, which is behind the trunk and above the exit's depth.
+    #[inline(never)] // bytes of an image, not cycles
     pub const fn exit_block(&self, exit: usize, block: usize) -> usize {
         let (mut stored, mut before) = (self.blocks, 0);
         while before < exit {
