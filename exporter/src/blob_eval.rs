@@ -88,14 +88,14 @@ impl Evaluation {
             for (output, asked) in self.asked.iter_mut().enumerate() {
                 *asked += usize::from(shape.policy == Policy::Skip || mask.count_ones() as usize >= shape.depth_of(output));
             }
-            for block in 0..shape.blocks {
+            for (block, (cached, ran)) in cached.iter_mut().zip(&mut self.active).enumerate() {
                 let active = mask >> block & 1 == 1;
                 let leaves = shape.is_cached(active, position);
-                cached[block] += u64::from(leaves);
+                *cached += u64::from(leaves);
                 self.projected += u64::from(leaves && !active);
                 if active {
-                    self.active[block] += 1;
-                    self.attended += cached[block];
+                    *ran += 1;
+                    self.attended += *cached;
                 }
             }
         }
