@@ -27,6 +27,7 @@ pub mod rounding;
 
 pub mod ops;
 
+mod layers;
 pub mod model;
 
 pub mod random;

@@ -2,117 +2,16 @@
 //!
 //! Its results under hard routing are those of the runtime; only the arithmetic differs (everything is computed, then masked).
 
-use crate::checkpoint::{Tensors, name};
+use crate::checkpoint::name;
 use crate::export::rotary_table;
+pub use crate::layers::Parameters;
+use crate::layers::{Block, Normalise};
 use crate::ops::activation::activate;
 use crate::ops::attention::Attention;
-use crate::ops::fake_quantise::fake_quantise;
-use crate::ops::linear::{linear, linear_pair};
-use crate::ops::norm::norm;
-use candle_core::{D, Device, Result, Tensor, Var};
-use fathom::format::{Cache, Norm, Policy, Position, Shape};
-use std::collections::BTreeMap;
+use crate::ops::linear::linear;
+use candle_core::{Device, Result, Tensor};
+use fathom::format::{Cache, Policy, Position, Shape};
 use std::sync::Arc;
-
-/// Named trainable tensors.
-#[derive(Clone, Debug)]
-pub struct Parameters(pub BTreeMap<String, Var>);
-
-impl Parameters {
-    /// Variables with the values of `tensors`.
-    ///
-    /// # Errors
-    /// Those of candle.
-    pub fn new(tensors: &Tensors) -> Result<Self> {
-        let var = |(name, (shape, values)): (&String, &(Vec<usize>, Vec<f32>))| {
-            Ok((name.clone(), Var::from_vec(values.clone(), shape.as_slice(), &Device::Cpu)?))
-        };
-        Ok(Self(tensors.iter().map(var).collect::<Result<_>>()?))
-    }
-
-    /// The values now.
-    ///
-    /// # Errors
-    /// Those of candle.
-    pub fn tensors(&self) -> Result<Tensors> {
-        let values = |(name, var): (&String, &Var)| Ok((name.clone(), (var.dims().to_vec(), var.flatten_all()?.to_vec1()?)));
-        self.0.iter().map(values).collect()
-    }
-}
-
-struct Linear {
-    weight: Tensor,       // [rows, columns]
-    bias: Option<Tensor>, // [rows]
-    /// Largest integer of a row, where the weights are rounded.
-    limit: Option<i8>,
-}
-
-impl Linear {
-    /// The weights as the forward pass uses them.
-    fn matrix(&self) -> Result<Tensor> {
-        match self.limit {
-            Some(limit) => fake_quantise(&self.weight, limit),
-            None => Ok(self.weight.clone()),
-        }
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = linear(x, &self.matrix()?)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
-    }
-
-    /// The results of both, side by side: `[n, rows of self + rows of other]`.
-    fn forward_with(&self, other: &Self, x: &Tensor) -> Result<Tensor> {
-        let y = linear_pair(x, &self.matrix()?, &other.matrix()?)?;
-        match (&self.bias, &other.bias) {
-            (Some(first), Some(second)) => y.broadcast_add(&Tensor::cat(&[first, second], 0)?),
-            _ => Ok(y),
-        }
-    }
-}
-
-struct Normalise {
-    weight: Tensor,       // [width]
-    bias: Option<Tensor>, // [width]
-    centred: bool,
-}
-
-impl Normalise {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = norm(x, &self.weight, self.centred)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
-    }
-}
-
-struct Router {
-    hidden: Linear, // [router_width, width]
-    output: Linear, // [outputs, router_width]
-}
-
-impl Router {
-    /// `z` `[n]` of each output, of residuals `[n, width]`.
-    fn forward(&self, h: &Tensor) -> Result<Vec<Tensor>> {
-        let z = self.output.forward(&self.hidden.forward(h)?.relu()?)?;
-        (0..z.dims()[1]).map(|output| z.narrow(1, output, 1)?.squeeze(D::Minus1)).collect()
-    }
-}
-
-struct Block {
-    router: Option<Router>,
-    norm1: Normalise,
-    query: Linear,             // [width, width]
-    key_value: Option<Linear>, // [caches * 2 * kv_heads * head_dim, width], none in a block that fills none
-    output: Linear,            // [width, width]
-    norm2: Normalise,
-    up: Linear,   // [up_rows, width]
-    down: Linear, // [width, mlp_width]
-}
 
 /// Who decides which tokens run a block.
 pub enum Gates<'a> {
@@ -195,46 +94,19 @@ impl Model {
     /// # Errors
     /// A parameter is missing.
     pub fn new(shape: &Shape, parameters: &Parameters, blocks: usize) -> Result<Self> {
-        let find = |parameter: String| match parameters.0.get(&parameter) {
-            Some(var) => Ok(var.as_tensor().clone()),
-            None => candle_core::bail!("no parameter {parameter}"),
-        };
-        let maybe = |parameter: String| parameters.0.get(&parameter).map(|var| var.as_tensor().clone());
-        let linear =
-            |layer: &str| Result::Ok(Linear { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), limit: None });
-        let centred = shape.variants.norm == Norm::LayerNorm;
-        let normalise =
-            |layer: &str| Result::Ok(Normalise { weight: find(name::weight(layer))?, bias: maybe(name::bias(layer)), centred });
-        let block = |index: usize| {
-            let part = |part: &str| name::block(index, part);
-            let router = if !shape.outputs_before(index).is_empty() {
-                Some(Router { hidden: linear(&part(name::ROUTER_HIDDEN))?, output: linear(&part(name::ROUTER_OUTPUT))? })
-            } else {
-                None
-            };
-            Result::Ok(Block {
-                router,
-                norm1: normalise(&part(name::NORM1))?,
-                query: linear(&part(name::QUERY))?,
-                key_value: if index < shape.key_value_blocks() { Some(linear(&part(name::KEY_VALUE))?) } else { None },
-                output: linear(&part(name::OUTPUT))?,
-                norm2: normalise(&part(name::NORM2))?,
-                up: linear(&part(name::UP))?,
-                down: linear(&part(name::DOWN))?,
-            })
-        };
-        let embedding = find(name::weight(name::EMBEDDING))?;
-        let head = if shape.variants.tied_head { embedding.clone() } else { find(name::weight(name::HEAD))? };
+        let block = |index: usize| Block::new(shape, parameters, index);
+        let embedding = parameters.find(&name::weight(name::EMBEDDING))?;
+        let head = if shape.variants.tied_head { embedding.clone() } else { parameters.find(&name::weight(name::HEAD))? };
         let rotary = shape.variants.position == Position::Rotary;
         Ok(Self {
             shape: *shape,
-            position: if rotary { None } else { Some(find(name::weight(name::POSITION))?) },
+            position: if rotary { None } else { Some(parameters.find(&name::weight(name::POSITION))?) },
             turns: rotary.then(|| Arc::new(rotary_table(shape.context, shape.head_dim))),
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
             exits: (0..if blocks == shape.blocks && shape.has_exits() { shape.routers() } else { 0 })
                 .map(|exit| (shape.trunk()..shape.depth_of(exit)).map(|place| block(shape.exit_block(exit, place))).collect())
                 .collect::<Result<_>>()?,
-            final_norm: normalise(name::FINAL_NORM)?,
+            final_norm: Normalise::new(shape, parameters, name::FINAL_NORM)?,
             embedding,
             head,
         })
