@@ -71,7 +71,7 @@ impl Folder {
         let calibration: Calibration = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         if let Some(point) = calibration.points.iter().find(|point| point.thresholds.len() != self.shape.routers()) {
             let (found, wanted) = (point.thresholds.len(), self.shape.routers());
-            return Err(malformed(format!("a point has {found} thresholds, the model {wanted} routers: calibrate again")));
+            return Err(malformed(format!("a point has {found} thresholds, the model {wanted} router outputs: calibrate again")));
         }
         if calibration.default_point >= calibration.points.len() {
             let (points, found) = (calibration.points.len(), calibration.default_point);

@@ -5,7 +5,7 @@
 
 use crate::blob_eval::windows;
 use crate::model::{Gates, Model};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use candle_core::D;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -31,7 +31,7 @@ pub fn static_depths(inputs: usize, depth: u8) -> Vec<u8> {
 /// # Errors
 /// A share that is negative, or more than the shallowest depth saves.
 pub fn random_depths(inputs: usize, possible: &[usize], share: f64, seed: u64) -> Result<Vec<u8>> {
-    let (Some(shallowest), Some(blocks)) = (possible.first(), possible.last()) else { return Ok(Vec::new()) };
+    let (Some(shallowest), Some(blocks)) = (possible.first(), possible.last()) else { bail!("a model has at least one depth") };
     let most = 1.0 - *shallowest as f64 / *blocks as f64;
     ensure!((0.0..=most).contains(&share), "a model of {blocks} blocks saves 0 to {most:.3}, not {share}");
     // Mean depth where a token goes on with probability `going` from each depth to the next.

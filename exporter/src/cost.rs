@@ -69,7 +69,7 @@ impl Costs {
     }
 
     /// Modelled cycles per token if the evaluated text were generated token by token. `thresholds` `[routers]` are those in use: a router
-    /// whose threshold is [`f32::MAX`] is not evaluated.
+    /// whose thresholds are all [`f32::MAX`] is not evaluated.
     ///
     /// # Errors
     /// The evaluation has a depth that was not measured: it is of another model.

@@ -42,7 +42,7 @@ impl WeightMacs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fathom::format::{Cache, Element, Mlp, Norm, Policy, Position, Variants};
+    use fathom::format::{Cache, DepthSet, Element, Mlp, Norm, Policy, Position, Variants};
 
     #[test]
     fn counts_blocks_routers_and_what_inactive_tokens_leave() {
@@ -73,6 +73,12 @@ mod tests {
         assert_eq!(macs.per_token(&evaluation, &[0.5, 0.5]), (4 * 480 + 2 * 64 + 3 * 18) as f64 / 2.0 + 40.0);
         // A router that halts no one is not evaluated.
         assert_eq!(macs.per_token(&evaluation, &[f32::MAX, 0.5]), (4 * 480 + 2 * 64 + 18) as f64 / 2.0 + 40.0);
+        // With an exit after one block behind two, each token makes all keys and values, and both ask the one router.
+        let routing = (Policy::Exit { depths: DepthSet::NONE.with(2) }, Cache::Ahead { blocks: 2 });
+        let exits = Shape { policy: routing.0, cache: routing.1, ..shape };
+        let mut leaving = Evaluation { tokens: 2, ..Evaluation::default() };
+        leaving.add_masks(&exits, [3, 7].into_iter());
+        assert_eq!(WeightMacs::new(&exits).per_token(&leaving, &[0.5]), (5 * 480 + 64 + 2 * 18) as f64 / 2.0 + 40.0);
         let mut skipping = Evaluation { tokens: 2, ..Evaluation::default() };
         skipping.add_masks(&Shape { policy: Policy::Skip, ..shape }, [1, 7].into_iter());
         assert_eq!(macs.per_token(&skipping, &[0.5, 0.5]) - macs.per_token(&evaluation, &[0.5, 0.5]), 9.0);

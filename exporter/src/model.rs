@@ -214,7 +214,7 @@ impl Model {
             (Some(key_value), _) => {
                 let all = block.query.forward_with(key_value, &attention)?;
                 let makes = (all.dims()[1] - width) / one;
-                if self.shape.key_value_blocks() < self.shape.blocks || !self.exits.is_empty() {
+                if self.shape.key_value_blocks() < self.shape.blocks {
                     for cache in 0..makes {
                         key_values.push(all.narrow(1, width + cache * one, one)?.contiguous()?);
                     }
@@ -277,7 +277,8 @@ impl Model {
                 let mut active: Vec<bool> = running.iter().map(|running| !halted(*running)).collect();
                 for (output, z) in self.shape.outputs_before(index).zip(z) {
                     for ((active, z), depth) in active.iter_mut().zip(z.to_vec1::<f32>()?).zip(&mut *depths) {
-                        if *active && z >= thresholds[output] {
+                        let goes_on = z < thresholds[output];
+                        if *active && !goes_on {
                             *active = false;
                             *depth = self.shape.depth_of(output);
                         }

@@ -1,6 +1,7 @@
 //! Which recipes make sense beyond what the shape rules say: one line of what is wrong and where.
 
 use crate::recipe::{Kind, PolicyName, Recipe, Stage};
+use fathom::format::header::MAX_BLOCKS;
 
 /// Checks a recipe.
 ///
@@ -17,6 +18,9 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
     let exits = &recipe.model.exit_depths;
     if (policy == PolicyName::Exit) == exits.is_empty() {
         return Err("policy exit needs exit_depths, and no other policy has them".into());
+    }
+    if usize::from(recipe.model.blocks) > MAX_BLOCKS {
+        return Err(format!("blocks is {}, but must be 1 to {MAX_BLOCKS}", recipe.model.blocks));
     }
     if let Some(depth) = exits.iter().find(|depth| **depth >= recipe.model.blocks) {
         return Err(format!("exit depth {depth} is not less than blocks, {}", recipe.model.blocks));
@@ -94,6 +98,9 @@ fn depths(recipe: &Recipe, stage: &Stage) -> Result<(), String> {
     let blocks = stage.blocks.unwrap_or(all);
     if blocks == 0 || blocks > all {
         return fail(format!("blocks is {blocks}, but must be 1 to {all}"));
+    }
+    if blocks < all && recipe.model.key_value_blocks.is_some() {
+        return fail(format!("blocks is {blocks}, but keys and values of all {all} are made from the first step: leave it out"));
     }
     if let Some(exit) = stage.exits.iter().find(|exit| **exit == 0 || **exit > blocks) {
         return fail(format!("exit {exit} is not a depth from 1 to {blocks}"));
@@ -187,12 +194,13 @@ mod tests {
             ("policy = \"halt\"", "policy = \"halt\"\nexit_depths = [2]", "policy exit needs exit_depths"),
             ("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2, 3]", "exit depth 3 is not less than blocks, 3"),
             ("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2]", "policy exit needs key_value_blocks"),
-            ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
             (
                 "policy = \"halt\"",
-                "policy = \"exit\"\nexit_depths = [2]\nkey_value_blocks = 2",
-                "stage 1: the exits of policy exit are its exit_depths",
+                "policy = \"halt\"\nkey_value_blocks = 2",
+                "stage 0: blocks is 2, but keys and values of all 3",
             ),
+            ("blocks = 3", "blocks = 40", "blocks is 40, but must be 1 to 24"),
+            ("policy = \"halt\"", "policy = \"dense\"", "stage 2: a dense model has no routers"),
         ];
         for (old, new, wanted) in cases {
             assert!(TINY.contains(old), "{old}");

@@ -1,7 +1,7 @@
 //! What a generated token of each depth takes, so that the cycles of any evaluation follow from its depths.
 //!
-//! The firmware generates a whole context with every token stopped after the same block, once for each depth. Blocks have the same shape,
-//! and what a block takes grows with the cached positions that it attends to, so that
+//! The firmware generates a whole context with every token at the same depth, once for each depth. What a block takes grows alike in all
+//! with the cached positions that it attends to, so that
 //!
 //! ```text
 //! cycles(token) = base[blocks that it ran] + cycles_per_attended * sum over these blocks of cached positions, its own included

@@ -25,7 +25,7 @@ pub(crate) struct TokenState<'a> {
     pub cached: &'a mut [u32],
     /// Tile rows that run this block, ascending.
     pub active: &'a mut [u32],
-    /// Router output `z` of the active token `active[i]` (while routing: of the rows that are asked).
+    /// Router output `z` of the active token `active[i]`.
     pub halting: &'a mut [f32],
     /// Valid entries of `cached`.
     pub cached_count: usize,

@@ -78,7 +78,7 @@ pub enum BlobError {
     Thresholds {
         /// Index of the point.
         point: usize,
-        /// Routers of the model.
+        /// Outputs of the model's routers.
         wanted: usize,
         /// Thresholds of the point.
         found: usize,
@@ -150,7 +150,7 @@ impl core::fmt::Display for BlobError {
                 write!(f, "the default operating point is {found}, but there are {points}; export the model again")
             }
             Self::Thresholds { point, wanted, found } => {
-                write!(f, "operating point {point} has {found} thresholds for {wanted} routers; calibrate again")
+                write!(f, "operating point {point} has {found} thresholds for {wanted} router outputs; calibrate again")
             }
             Self::PointNotANumber { point } => write!(f, "operating point {point} holds a NaN; calibrate again"),
             Self::Alphabet { wanted, found } => write!(f, "the alphabet has {found} bytes for a vocabulary of {wanted}"),

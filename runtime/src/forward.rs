@@ -130,7 +130,6 @@ impl<P: Probe> Session<'_, P> {
                 asked += 1;
                 for (output, threshold) in outputs.clone().zip(thresholds) {
                     let z = router.as_ref().map_or(f32::NEG_INFINITY, |router| router.output(hidden, output - outputs.start));
-                    // Never ahead of what is still to be read: `active_count < asked`.
                     set(halting, active_count, z);
                     let depth = shape.depth_of(output);
                     runs = probe.overrule(*position + row, depth).unwrap_or(z < *threshold || router.is_none());

@@ -5,7 +5,7 @@ use crate::format::record::Region;
 /// Told whenever the work enters another region. What it does with that (read a cycle counter, nothing) is the caller's business.
 pub trait Probe {
     /// The work from here on belongs to `region`, within a block of the model (counted from 0, below
-    /// [`MAX_BLOCKS`](crate::format::header::MAX_BLOCKS)) or outside of all.
+    /// [`MAX_BLOCKS`](crate::format::header::MAX_BLOCKS); an exit block is the one that it stands for) or outside of all.
     fn enter(&mut self, region: Region, block: Option<usize>);
 
     /// Decides instead of the router whether the token at `position` runs block `block`; `None` leaves it to the router. In a model with exits

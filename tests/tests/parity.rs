@@ -139,44 +139,47 @@ fn make_ahead(folder: &mut Folder, makers: usize) {
     }
 }
 
-/// The same checkpoints with an exit for each depth below the last, of copies of their blocks, as models that were never trained so.
+/// The same checkpoints with their later blocks twice and two exits of copies of other blocks, as models that were never trained so.
 #[test]
 fn float_f16_and_int8_agree_where_tokens_leave_through_exits() {
-    let mut routed = 0;
+    let (mut routed, mut depths) = (0, Vec::new());
     for variant in VARIANTS {
         let mut folder = variant.folder();
         if folder.shape.routers() == 0 {
             continue;
         }
         routed += 1;
-        let last = folder.shape.blocks - 1;
-        let copied = |tensors: &Tensors, from: usize| -> Vec<_> {
-            let of = tensors.iter().filter(|(tensor, _)| tensor.starts_with(&name::block(from, "")));
-            of.map(|(tensor, values)| (tensor[name::block(from, "").len()..].to_owned(), values.clone())).collect()
+        let copy = |tensors: &mut Tensors, from: usize, to: usize| {
+            let of = |(tensor, values): (&String, &_)| {
+                Some((tensor.strip_prefix(&name::block(from, ""))?.to_owned(), Clone::clone(values)))
+            };
+            let parts: Vec<_> = tensors.iter().filter_map(of).collect();
+            tensors.extend(parts.into_iter().map(|(part, values)| (name::block(to, &part), values)));
         };
-        let copies: Vec<_> = (0..=last).map(|block| copied(&folder.tensors, block)).collect();
-        folder.config.routing.policy = exits(&(2..=last).collect::<Vec<_>>());
+        assert_eq!(folder.shape.blocks, 3);
+        copy(&mut folder.tensors, 1, 3);
+        copy(&mut folder.tensors, 2, 4);
+        folder.config.geometry.blocks = 5;
+        folder.config.routing.policy = exits(&[2, 4]);
         folder.config.routing.soft_scaling = false;
         make_ahead(&mut folder, 2);
-        // One router for all: its output again and again, each a little larger.
-        let outputs = folder.shape.routers();
+        for (exit, place, from) in [(0, 1, 2), (1, 1, 2), (1, 2, 1), (1, 3, 4)] {
+            copy(&mut folder.tensors, from, folder.shape.exit_block(exit, place));
+        }
+        // The second output of the router has the weights of the first, every other of them negated.
         let output = name::block(1, name::ROUTER_OUTPUT);
-        for (parameter, step) in [(name::weight(&output), 0.0), (name::bias(&output), 0.01)] {
-            let (dims, values) = folder.tensors.get_mut(&parameter).unwrap();
-            dims[0] = outputs;
-            *values = (0..outputs).flat_map(|output| values.iter().map(move |value| value + step * output as f32)).collect();
-        }
-        for exit in 0..outputs {
-            for place in 1..folder.shape.depth_of(exit) {
-                let stored = folder.shape.exit_block(exit, place);
-                // Of another block than the one it replaces.
-                let copies = copies[1 + (place + exit) % last].iter().cloned();
-                folder.tensors.extend(copies.map(|(part, values)| (name::block(stored, "") + &part, values)));
-            }
-        }
+        let (dims, values) = folder.tensors.get_mut(&name::weight(&output)).unwrap();
+        dims[0] = 2;
+        values.extend(values.clone().into_iter().zip([1.0, -1.0].into_iter().cycle()).map(|(weight, sign)| sign * weight));
+        let (dims, values) = folder.tensors.get_mut(&name::bias(&output)).unwrap();
+        dims[0] = 2;
+        values.push(0.01);
         assert_agreement(variant.name, &folder, &[(Element::F16, F16_LOGITS), (Element::Int8, INT8_LOGITS)]);
+        let tokens = window(&folder);
+        let active = float(&folder, &tokens, &thresholds(&folder, &tokens)[1]).active;
+        depths.extend((0..tokens.len()).map(|token| active.iter().filter(|active| active[token]).count()));
     }
-    assert!(routed >= 2);
+    assert!(routed >= 2 && [2, 4, 5].iter().all(|depth| depths.contains(depth)), "{depths:?}");
 }
 
 /// What rounding to int4 itself does to a model is no matter of the runtime: the float model has the rounded matrices too.

@@ -81,6 +81,7 @@ impl Cmd {
         );
         say!("  variants      {:?}", header.variants);
         say!("  routing       {:?}", header.routing);
+        say!("  depths        {:?} blocks", blob.shape().depths().collect::<Vec<_>>());
         let p = &header.provenance;
         say!(
             "  provenance    {}, seed {}, {} training tokens, float loss at full depth {}",

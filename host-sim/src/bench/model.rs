@@ -42,6 +42,8 @@ impl<'a> Model<'a> {
         let model = Self { image, target, words: aligned(bytes) };
         let shape = *model.blob()?.shape();
         ensure!(shape.routers() > 0, "the model has no routers: bench one that skips blocks");
+        let ahead = matches!(shape.cache, Cache::Ahead { .. });
+        ensure!(!ahead, "a block of the model makes keys and values of others: bench one whose blocks each make their own");
         ensure!(shape.blocks > 2, "the model has {} blocks: bench one with at least 3", shape.blocks);
         ensure!(shape.context > POSITION, "the model's context is {}: bench one with more than {POSITION}", shape.context);
         Ok(model)

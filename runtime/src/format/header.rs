@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Most blocks a model may have; depth masks are `u32`, so the hard limit is 32.
 pub const MAX_BLOCKS: usize = 24;
-/// Most routers: one before every block but the first.
+/// Most outputs of all routers, each with its threshold: one for every depth below the last.
 pub const MAX_ROUTERS: usize = MAX_BLOCKS - 1;
 /// Most operating points in one blob.
 pub const MAX_OPERATING_POINTS: usize = 8;
@@ -205,9 +205,9 @@ pub enum Policy {
     Skip,
     /// A token that is inactive once is inactive in all later blocks, whose routers are not evaluated.
     Halt,
-    /// One router, before the last block that makes keys and values, sends tokens on different ways: to each exit depth leads one of blocks of
-    /// its own, exit blocks, in place of as many blocks of the model, whose keys and values they attend to; the other tokens run all
-    /// blocks of the model. Needs [`Cache::Ahead`]: every token has left all its keys and values where ways part.
+    /// One router, before the last block that makes keys and values, sends tokens on different ways. The blocks before it are the trunk; exit
+    /// depth `d` has `d - trunk` blocks of its own, exit blocks, which stand for blocks `trunk..d` of the model and attend to their keys and
+    /// values. Whom no exit takes runs all blocks of the model. Needs [`Cache::Ahead`]: all keys and values are made where ways part.
     Exit {
         /// The exit depths: how many blocks tokens run in all that do not run all blocks of the model.
         depths: DepthSet,
@@ -243,11 +243,10 @@ pub struct Routing {
     pub soft_scaling: bool,
 }
 
-/// One calibrated trade of quality against work. A token runs the block that a router stands before when the router's
-/// `z < threshold`.
+/// One calibrated trade of quality against work. A token goes on where a router's output is `z < threshold`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct OperatingPoint {
-    /// One threshold per router; empty for a dense model.
+    /// One threshold per router output; empty for a dense model.
     pub thresholds: Vec<f32, MAX_ROUTERS>,
     /// Share of token-layer operations saved, `0..=1`, measured by `exporter calibrate` on the validation split through the int8 blob
     /// (whatever the element type of this one). The thresholds were fitted to the first part of that split.

@@ -112,8 +112,8 @@ pub struct Layout {
     first_block: usize,
     second_block: usize,
     block_bytes: usize, // of each but the first that makes keys and values for itself
-    ahead: usize,       // end of the block that makes those of all later ones
-    ahead_bytes: usize, // of each of these, and of each exit block
+    ahead: usize,       // end of the last block that makes any
+    ahead_bytes: usize, // of each later block and each exit block
 }
 
 struct Cursor(usize);

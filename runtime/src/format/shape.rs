@@ -252,11 +252,6 @@ impl Shape {
         (0..=self.routers()).map(|output| self.depth_of(output))
     }
 
-    /// Fewest blocks that a token runs, of policy skip those before the first router.
-    pub const fn shallowest(&self) -> usize {
-        self.depth_of(0)
-    }
-
     /// Whether tokens that halt run exit blocks.
     pub const fn has_exits(&self) -> bool {
         matches!(self.policy, Policy::Exit { .. })
@@ -272,7 +267,7 @@ impl Shape {
         }
     }
 
-    /// The stored block that tokens of exit `exit` run in place of block `block`, which is behind the trunk and above the exit's depth.
+    /// The stored block that tokens of exit `exit` run in place of block `block`, one of `trunk()..depth_of(exit)`.
     #[inline(never)] // bytes of an image, not cycles
     pub const fn exit_block(&self, exit: usize, block: usize) -> usize {
         let (mut stored, mut before) = (self.blocks, 0);
