@@ -73,11 +73,11 @@ fn shallow_exits(shape: &Shape, stage: &Stage) -> Vec<usize> {
     all.into_iter().filter(|exit| *exit < shape.blocks).collect()
 }
 
-/// Whether tokens that halt at these exits leave later tokens the keys and values that they would have left had they gone on: the last of
-/// them are made ahead, of the residual after as many blocks as make any but one. In a model with exits ways part there.
+/// Whether tokens that halt at these exits leave later tokens the keys and values that they would have left had they gone on: those made
+/// ahead are all there once a token has run the blocks before block `key_value_blocks - 1`, as at every exit of policy exit.
 fn halted_tokens_change_nothing(shape: &Shape, exits: &[usize]) -> bool {
     let ahead = matches!(shape.cache, Cache::Ahead { .. });
-    shape.has_exits() || ahead && exits.iter().all(|exit| exit + 1 >= shape.key_value_blocks())
+    ahead && exits.iter().all(|exit| exit + 1 >= shape.key_value_blocks())
 }
 
 /// Mean of each token's loss at its depth; `losses` `[possible depths]` of `[n]`, `depths` `[n]`.
@@ -218,8 +218,8 @@ mod tests {
         let tiny = include_str!("../recipes/tiny.toml").split("[[stage]]").next().unwrap();
         let model = tiny.replace("\"halt\"", &format!("{policy:?}"));
         let stage = "[[stage]]\nkind = \"joint\"\ntokens = 64\nbatch = 4\nlearning_rate = 1e-3\nsave = 0.25\n";
-        let least = if policy == "exit" { "exit_depths = [2]\n" } else { "" };
-        let recipe = Recipe::parse(&format!("{model}{least}key_value_blocks = {makers}\n{stage}{exits}")).unwrap();
+        let depths = if policy == "exit" { "exit_depths = [2]\n" } else { "" };
+        let recipe = Recipe::parse(&format!("{model}{depths}key_value_blocks = {makers}\n{stage}{exits}")).unwrap();
         let shape = recipe.shape(8).unwrap();
         let mut tensors = initial(&shape, &recipe);
         tensors.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 4.0);
