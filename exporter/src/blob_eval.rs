@@ -80,7 +80,7 @@ impl Evaluation {
     pub fn add_masks(&mut self, shape: &Shape, masks: impl Iterator<Item = u32>) {
         self.active.resize(shape.blocks, 0);
         self.depths.resize(shape.blocks + 1, 0);
-        self.asked.resize(if shape.has_exits() { 1 } else { shape.routers() }, 0);
+        self.asked.resize(shape.routers(), 0);
         let mut cached = vec![0u64; shape.blocks];
         for (position, mask) in masks.enumerate() {
             self.depths[mask.count_ones() as usize] += 1;

@@ -86,7 +86,7 @@ impl Candidate {
     /// A model that cannot be exported.
     pub fn new(header: &Header, model: &ModelTensors) -> Result<Self> {
         let mut header = header.clone();
-        header.operating_points = full_depth(Shape::new(&header)?.routers()).points.into_iter().collect();
+        header.operating_points = full_depth(Shape::new(&header)?.outputs()).points.into_iter().collect();
         header.default_point = 0;
         let bytes = blob(&header, model)?;
         Ok(Self { header, bytes })

@@ -64,7 +64,7 @@ fn inputs(tensors: &Tensors, shape: &Shape, text: &[u16], block: usize, pick: Pi
         let tokens: Vec<u16> = batch.iter().flat_map(|window| &text[window.clone()]).copied().collect();
         let mut pass = model.forward(&tokens, batch[0].len(), &Gates::Open, None)?;
         let exit =
-            (0..shape.routers()).rev().find(|exit| block >= shape.blocks && shape.exit_block(*exit, shape.trunk()) <= block);
+            (0..shape.outputs()).rev().find(|exit| block >= shape.blocks && shape.exit_block(*exit, shape.trunk()) <= block);
         let inputs = match exit {
             Some(exit) => model.exit(exit, &pass, None)?.1.into_iter().nth(block - shape.exit_block(exit, shape.trunk())),
             None => pass.inputs.pop(),

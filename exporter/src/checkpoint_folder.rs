@@ -57,7 +57,7 @@ impl Folder {
     /// A routed model that was not calibrated, or a file that does not fit the model.
     pub fn calibration(&self) -> Result<Calibration, CheckpointError> {
         let path = self.path.join(CALIBRATION_FILE);
-        if self.shape.routers() == 0 {
+        if self.shape.outputs() == 0 {
             return Ok(full_depth(0));
         }
         let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
@@ -69,8 +69,8 @@ impl Folder {
         })?;
         let malformed = |what: String| CheckpointError::Malformed(path.clone(), what);
         let calibration: Calibration = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        if let Some(point) = calibration.points.iter().find(|point| point.thresholds.len() != self.shape.routers()) {
-            let (found, wanted) = (point.thresholds.len(), self.shape.routers());
+        if let Some(point) = calibration.points.iter().find(|point| point.thresholds.len() != self.shape.outputs()) {
+            let (found, wanted) = (point.thresholds.len(), self.shape.outputs());
             return Err(malformed(format!("a point has {found} thresholds, the model {wanted} router outputs: calibrate again")));
         }
         if calibration.default_point >= calibration.points.len() {

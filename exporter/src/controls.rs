@@ -66,7 +66,7 @@ impl Confidence {
     /// Those of candle.
     pub fn new(model: &Model, tokens: &[u16]) -> candle_core::Result<Self> {
         let shape = model.shape();
-        let mut exits = vec![Vec::new(); shape.routers()];
+        let mut exits = vec![Vec::new(); shape.outputs()];
         for window in windows(tokens.len(), shape.context) {
             let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Open, None)?;
             for (depth, exit) in shape.depths().zip(&mut exits) {

@@ -55,7 +55,7 @@ pub struct OpenPass {
 pub fn open_pass(model: &Model, tokens: &[u16], context: usize) -> Result<OpenPass> {
     let shape = model.shape();
     let depths: Vec<usize> = shape.depths().collect();
-    let mut open = OpenPass { outputs: vec![Vec::new(); shape.routers()], losses: vec![Vec::new(); depths.len()], depths };
+    let mut open = OpenPass { outputs: vec![Vec::new(); shape.outputs()], losses: vec![Vec::new(); depths.len()], depths };
     for window in windows(tokens.len(), context) {
         let pass = model.forward(&tokens[window.clone()], window.len(), &Gates::Open, None)?;
         for (z, outputs) in model.routers(&pass)?.iter().zip(&mut open.outputs) {

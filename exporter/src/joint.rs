@@ -239,7 +239,7 @@ mod tests {
         let open = open(&model, &shape, &recipe.stages[0], &exits, &batch, &pass, None).unwrap();
         let outputs: Vec<Vec<f32>> = open.outputs.iter().map(|z| z.to_vec1().unwrap()).collect();
         let possible: Vec<usize> = shape.depths().collect();
-        let thresholds = thresholds_at(&outputs, &possible, if shape.routers() > 1 { 0.3 } else { 0.15 });
+        let thresholds = thresholds_at(&outputs, &possible, if shape.outputs() > 1 { 0.3 } else { 0.15 });
         let depths = depths(&outputs, &possible, &thresholds);
         assert!(possible.iter().all(|depth| depths.contains(&(*depth as u8))), "{depths:?}");
         let mixed = mean_at(&open.losses, &possible, &depths).unwrap().to_scalar::<f32>().unwrap();

@@ -98,6 +98,24 @@ pub fn soft(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, streams:
     Ok(Loss { loss: (loss + (gates * stage.lambda)?)?, shown, active: (1.0 + (blocks - 1.0) * alpha) / blocks })
 }
 
+/// Cross-entropy + lambda * (mean gate - the mean that saves the stage's share of token-layer operations)^2. The share rises from 0 after
+/// the first quarter of the stage, whose gates would close on noise, and stays from three quarters on.
+///
+/// # Errors
+/// Those of candle.
+pub fn hard(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progress: f64, streams: &Streams<'_>) -> Result<Loss> {
+    let pass = with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::Straight, drop)?))?;
+    let loss = cross_entropy(&model.classify(&pass.residuals[shape.blocks])?, &batch.targets)?.mean_all()?;
+    let gates = Tensor::stack(&pass.gates, 0)?.mean_all()?;
+    let alpha = f64::from(gates.to_scalar::<f32>()?);
+    let shown = f64::from(loss.to_scalar::<f32>()?);
+    let blocks = shape.blocks as f64;
+    let save = stage.save * (2.0 * progress - 0.5).clamp(0.0, 1.0);
+    let wanted = 1.0 - save * blocks / (blocks - 1.0);
+    let off = (gates - wanted)?.sqr()?;
+    Ok(Loss { loss: (loss + (off * stage.lambda)?)?, shown, active: (1.0 + (blocks - 1.0) * alpha) / blocks })
+}
+
 /// Mean squared error of each router's prediction: `z = -(cross-entropy when the token stops here - cross-entropy at full depth)`.
 ///
 /// # Errors

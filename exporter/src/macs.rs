@@ -25,7 +25,7 @@ impl WeightMacs {
         Self {
             block,
             key_value,
-            router: shape.router_width * (width + if shape.has_exits() { shape.routers() } else { 1 }),
+            router: shape.router_width * (width + shape.outputs() / shape.routers().max(1)),
             head: shape.vocabulary * width,
         }
     }
@@ -74,7 +74,7 @@ mod tests {
         // A router that halts no one is not evaluated.
         assert_eq!(macs.per_token(&evaluation, &[f32::MAX, 0.5]), (4 * 480 + 2 * 64 + 18) as f64 / 2.0 + 40.0);
         // With an exit after one block behind two, each token makes all keys and values, and both ask the one router.
-        let routing = (Policy::Exit { depths: DepthSet::NONE.with(2) }, Cache::Ahead { blocks: 2 });
+        let routing = (Policy::Exit { depths: DepthSet::from_iter([2]) }, Cache::Ahead { blocks: 2 });
         let exits = Shape { policy: routing.0, cache: routing.1, ..shape };
         let mut leaving = Evaluation { tokens: 2, ..Evaluation::default() };
         leaving.add_masks(&exits, [3, 7].into_iter());

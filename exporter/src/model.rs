@@ -9,7 +9,7 @@ use crate::layers::{Block, Normalise};
 use crate::ops::activation::activate;
 use crate::ops::attention::Attention;
 use crate::ops::linear::linear;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use fathom::format::{Cache, Policy, Position, Shape};
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub enum Gates<'a> {
     Hard(&'a [f32]),
     /// Every token runs every block, scaled by `1 - p`: what the published method trains.
     Soft,
+    /// The routers, against p = 1/2: gates of 0 or 1 that have the gradient of `1 - p` (straight through; Bengio, Leonard and Courville 2013).
+    Straight,
 }
 
 /// The inputs of a block's matrices, `[n, columns]` each.
@@ -44,7 +46,7 @@ pub struct Pass {
     pub residuals: Vec<Tensor>,
     /// Which tokens ran each block, `[blocks][n]`.
     pub active: Vec<Vec<bool>>,
-    /// `1 - p` of each router, `[n]` (soft gates only).
+    /// `1 - p` of each router, `[n]`, or what stands for it with a straight gradient (these two kinds of gates only).
     pub gates: Vec<Tensor>,
     /// What each block's matrices were given, `[blocks]`.
     pub inputs: Vec<Inputs>,
@@ -71,6 +73,22 @@ fn mask(active: &[bool]) -> Result<Option<Tensor>> {
     }
     let mask: Vec<f32> = active.iter().map(|active| f32::from(u8::from(*active))).collect();
     Ok(Some(Tensor::from_vec(mask, (active.len(), 1), &Device::Cpu)?))
+}
+
+/// `1 - p` of outputs `z` `[n]`.
+fn open(z: &Tensor) -> Result<Tensor> {
+    (z.exp()? + 1.0)?.recip()
+}
+
+/// 1 where `z` `[n]` is below 0, else 0, with the gradient of `1 - p`; where tokens that stopped stay stopped, times the gate `before`.
+fn straight(z: &Tensor, before: Option<&Tensor>) -> Result<Tensor> {
+    let soft = open(z)?;
+    let hard = z.lt(0f32)?.to_dtype(DType::F32)?;
+    let gate = (hard + (&soft - soft.detach())?)?;
+    match before {
+        Some(before) => before * gate,
+        None => Ok(gate),
+    }
 }
 
 /// Dropout masks from a stream of the caller's, so that training can resume bit-exactly.
@@ -103,7 +121,7 @@ impl Model {
             position: if rotary { None } else { Some(parameters.find(&name::weight(name::POSITION))?) },
             turns: rotary.then(|| Arc::new(rotary_table(shape.context, shape.head_dim))),
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
-            exits: (0..if blocks == shape.blocks && shape.has_exits() { shape.routers() } else { 0 })
+            exits: (0..if blocks == shape.blocks && shape.has_exits() { shape.outputs() } else { 0 })
                 .map(|exit| (shape.trunk()..shape.depth_of(exit)).map(|place| block(shape.exit_block(exit, place))).collect())
                 .collect::<Result<_>>()?,
             final_norm: Normalise::new(shape, parameters, name::FINAL_NORM)?,
@@ -150,15 +168,19 @@ impl Model {
         let mut depths = vec![self.shape.blocks; n]; // where tokens leave through exits, behind all that they could run
         for (index, block) in self.blocks.iter().enumerate() {
             let z = match (&block.router, gates) {
-                (Some(router), Gates::Hard(_) | Gates::Soft) => router.forward(&h)?,
+                (Some(router), Gates::Hard(_) | Gates::Soft | Gates::Straight) => router.forward(&h)?,
                 (Some(router), Gates::Open) if self.shape.soft_scaling => router.forward(&h)?,
                 _ => Vec::new(),
             };
             let active = self.decide(index, gates, &z, &running, &mut depths)?;
             let gate = match z.first() {
+                Some(z) if matches!(gates, Gates::Straight) => {
+                    let gate = straight(z, pass.gates.last().filter(|_| self.shape.policy != Policy::Skip))?;
+                    pass.gates.push(gate.clone());
+                    Some(gate.unsqueeze(1)?)
+                }
                 Some(z) if matches!(gates, Gates::Soft) || self.shape.soft_scaling => {
-                    // 1 - sigmoid(z)
-                    let gate = (z.exp()? + 1.0)?.recip()?;
+                    let gate = open(z)?;
                     if matches!(gates, Gates::Soft) {
                         pass.gates.push(gate.clone());
                     }
@@ -166,7 +188,9 @@ impl Model {
                 }
                 _ => None,
             };
-            let around = Around { time, active: &active, made: pass.key_values.get(index), gate, mask: mask(&active)? };
+            // A straight gate is its own mask, and needs the branch of a token that it stops to know what it stopped.
+            let mask = if matches!(gates, Gates::Straight) { None } else { mask(&active)? };
+            let around = Around { time, active: &active, made: pass.key_values.get(index), gate, mask };
             let (inputs, key_values);
             (h, inputs, key_values) = self.block(block, &h, &around, dropout.as_deref_mut())?;
             pass.key_values.extend(key_values);
@@ -272,12 +296,13 @@ impl Model {
                 depths.copy_from_slice(wanted);
                 wanted.iter().map(|depth| index < self.shape.trunk() || *depth == self.shape.blocks).collect()
             }
-            Gates::Hard(thresholds) if !z.is_empty() => {
+            Gates::Hard(_) | Gates::Straight if !z.is_empty() => {
+                let threshold = |output: usize| if let Gates::Hard(thresholds) = gates { thresholds[output] } else { 0.0 };
                 let halted = |running: bool| self.shape.policy != Policy::Skip && !running;
                 let mut active: Vec<bool> = running.iter().map(|running| !halted(*running)).collect();
                 for (output, z) in self.shape.outputs_before(index).zip(z) {
                     for ((active, z), depth) in active.iter_mut().zip(z.to_vec1::<f32>()?).zip(&mut *depths) {
-                        let goes_on = z < thresholds[output];
+                        let goes_on = z < threshold(output);
                         if *active && !goes_on {
                             *active = false;
                             *depth = self.shape.depth_of(output);
@@ -322,5 +347,27 @@ impl Model {
             }
         }
         Ok(outputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Var;
+
+    #[test]
+    fn a_straight_gate_is_0_or_1_and_has_the_gradient_of_a_soft_one() -> Result<()> {
+        let z = Var::from_vec(vec![-2f32, -0.1, 0.0, 3.0], 4, &Device::Cpu)?;
+        let before = Tensor::from_vec(vec![1f32, 1.0, 1.0, 0.0], 4, &Device::Cpu)?;
+        let gate = straight(&z, None)?;
+        assert_eq!(gate.round()?.to_vec1::<f32>()?, [1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(straight(&z, Some(&before))?.round()?.to_vec1::<f32>()?, [1.0, 1.0, 0.0, 0.0]);
+        let of = |gate: Tensor| gate.sum_all()?.backward()?.get(&z).unwrap().to_vec1::<f32>();
+        let (found, soft, halted) = (of(gate)?, of(open(&z)?)?, of(straight(&z, Some(&before))?)?);
+        for (token, ((found, soft), halted)) in found.into_iter().zip(soft).zip(halted).enumerate() {
+            assert!((found - soft).abs() < 1e-6 && found < 0.0, "{found} and {soft}");
+            assert_eq!(halted, if token == 3 { 0.0 } else { found });
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What to train: a TOML file.
 
 use crate::recipe_rules::check;
-use fathom::format::{Cache, DepthSet, Geometry, Mlp, Norm, Policy, Position, Routing, Variants};
+use fathom::format::{Cache, Geometry, Mlp, Norm, Policy, Position, Routing, Variants};
 use serde::{Deserialize, Serialize};
 
 /// A recipe. Unknown keys are errors: a misspelt one must not train the wrong model for an hour.
@@ -120,6 +120,8 @@ pub enum Kind {
     Routers,
     /// Everything, end to end with soft gates: the published method.
     Soft,
+    /// Everything, end to end with gates of 0 or 1, whose gradient is that of soft ones (straight through), towards a share to save.
+    Hard,
     /// Everything: exits and routers from the first step, under hard routing too.
     Joint,
     /// As a trunk, through block matrices rounded to `bits`: it starts from matrices rounded on training text, and at its end the
@@ -130,7 +132,7 @@ pub enum Kind {
 impl Kind {
     /// Whether the routers are trained.
     pub(crate) const fn trains_routers(self) -> bool {
-        matches!(self, Self::Routers | Self::Soft | Self::Joint)
+        matches!(self, Self::Routers | Self::Soft | Self::Hard | Self::Joint)
     }
 }
 
@@ -181,7 +183,7 @@ pub struct Stage {
     /// Share of tokens that stop at a random exit.
     #[serde(default)]
     pub random_depth: f64,
-    /// Weight of the mean gate in the loss of soft gates.
+    /// Weight in the loss: of soft gates' mean, of the squared distance of hard gates' mean from the share that may run.
     #[serde(default)]
     pub lambda: f64,
     /// Share of the loss that is the distance from the predictions of the unrounded model that a quantise stage starts from; the rest is
@@ -194,7 +196,8 @@ pub struct Stage {
     /// Share of a shallower exit's loss, in joint stages, that is its distance from the predictions at full depth.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub self_distillation: f64,
-    /// Largest share of token-layer operations that routed passes of joint stages save; each step draws its own below it.
+    /// Share of token-layer operations to save: in hard stages what the last quarter is to save; in joint stages the most that routed
+    /// passes save, each step draws its own below it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub save: f64,
     /// Bits of a rounded weight, in quantise stages: 4.
@@ -268,9 +271,7 @@ impl ModelRecipe {
                 PolicyName::Dense => Policy::Dense,
                 PolicyName::Skip => Policy::Skip,
                 PolicyName::Halt => Policy::Halt,
-                PolicyName::Exit => Policy::Exit {
-                    depths: self.exit_depths.iter().fold(DepthSet::NONE, |set, depth| set.with(usize::from(*depth))),
-                },
+                PolicyName::Exit => Policy::Exit { depths: self.exit_depths.iter().copied().map(usize::from).collect() },
             },
             cache: match (self.omit_after, self.key_value_blocks) {
                 (Some(kept), _) => Cache::Omit { kept },
@@ -315,6 +316,14 @@ mod tests {
             include_str!("../recipes/joint.toml"),
             include_str!("../recipes/exit.toml"),
             include_str!("../recipes/int4.toml"),
+            include_str!("../recipes/compare/straight-skip-project.toml"),
+            include_str!("../recipes/compare/straight-skip-omit.toml"),
+            include_str!("../recipes/compare/straight-halt-project.toml"),
+            include_str!("../recipes/compare/straight-halt-omit.toml"),
+            include_str!("../recipes/compare/soft-then-hard.toml"),
+            include_str!("../recipes/compare/frozen-routers.toml"),
+            include_str!("../recipes/compare/frozen-then-joint.toml"),
+            include_str!("../recipes/compare/grown.toml"),
         ];
         for text in [TINY].into_iter().chain(others) {
             Recipe::parse(text).unwrap().shape(65).unwrap();

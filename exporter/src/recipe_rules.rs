@@ -42,7 +42,9 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
         return Err("policy exit needs a stage of kind joint: no other trains exit blocks".into());
     }
     if policy != PolicyName::Dense && !has(Kind::trains_routers) {
-        return Err("policy skip or halt needs a stage of kind routers, soft or joint; a model without routers is dense".into());
+        return Err(
+            "policy skip or halt needs a stage of kind routers, soft, hard or joint; a model without routers is dense".into()
+        );
     }
     Ok(())
 }
@@ -79,9 +81,12 @@ fn values(stage: &Stage) -> Result<(), String> {
     if !(0.0..=1.0).contains(&stage.imitation) || (stage.imitation > 0.0 && stage.kind != Kind::Quantise) {
         return fail("imitation is a share from 0 to 1 of a quantise stage's loss");
     }
-    let joint = [stage.shallow_weight, stage.self_distillation, stage.save];
+    let joint = [stage.shallow_weight, stage.self_distillation];
     if joint.iter().any(|value| *value != 0.0) && stage.kind != Kind::Joint {
-        return fail("shallow_weight, self_distillation and save belong to joint stages");
+        return fail("shallow_weight and self_distillation belong to joint stages");
+    }
+    if stage.save != 0.0 && !matches!(stage.kind, Kind::Hard | Kind::Joint) {
+        return fail("save belongs to hard and joint stages");
     }
     if !(0.0..f64::INFINITY).contains(&stage.shallow_weight) {
         return fail(format!("shallow_weight is {}, but must not be negative", stage.shallow_weight));
@@ -133,6 +138,9 @@ fn place(recipe: &Recipe, index: usize, stage: &Stage) -> Result<(), String> {
     if stage.kind == Kind::Joint && (!halts || recipe.model.soft_scaling) {
         return fail("a joint stage trains routers that halt, without soft scaling");
     }
+    if stage.kind == Kind::Hard && (recipe.model.policy == PolicyName::Exit || recipe.model.soft_scaling) {
+        return fail("a hard stage trains routers that skip or halt, without soft scaling");
+    }
     if stage.kind == Kind::Quantise && blocks != all {
         return fail(format!("a quantise stage uses all {all} blocks"));
     }
@@ -144,7 +152,7 @@ fn place(recipe: &Recipe, index: usize, stage: &Stage) -> Result<(), String> {
         return fail("a dense model has no routers to train");
     }
     if stage.kind.trains_routers() && (blocks != all || all == 1) {
-        return fail(format!("routers, soft and joint stages use all blocks, at least 2; this one has {blocks} of {all}"));
+        return fail(format!("routers, soft, hard and joint stages use all blocks, at least 2; this one has {blocks} of {all}"));
     }
     Ok(())
 }
@@ -183,13 +191,18 @@ mod tests {
             ("kind = \"trunk\"\nblocks = 2", "kind = \"quantise\"\nbits = 4", "stage 1: only routers can be trained after"),
             ("kind = \"trunk\"", "kind = \"trunk\"\nbits = 4", "stage 0: a quantise stage has bits = 4, and no other"),
             ("dropout = 0.1", "imitation = 0.5", "stage 0: imitation is a share"),
-            ("dropout = 0.1", "save = 0.5", "stage 0: shallow_weight, self_distillation and save belong to joint"),
+            ("dropout = 0.1", "save = 0.5", "stage 0: save belongs to hard and joint"),
             (
                 "kind = \"trunk\"\nblocks = 2",
                 "kind = \"joint\"\nsave = 0.7",
                 "stage 0: save is 0.7, but 3 blocks save 0 to 0.667",
             ),
             ("kind = \"trunk\"\nblocks = 2", "kind = \"joint\"\nshallow_weight = -1.0", "stage 0: shallow_weight is -1"),
+            (
+                "kind = \"trunk\"\nblocks = 2",
+                "kind = \"hard\"\nshallow_weight = 1.0",
+                "stage 0: shallow_weight and self_distillation",
+            ),
             ("policy = \"halt\"", "policy = \"exit\"", "policy exit needs exit_depths"),
             ("policy = \"halt\"", "policy = \"halt\"\nexit_depths = [2]", "policy exit needs exit_depths"),
             ("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2, 3]", "exit depth 3 is not less than blocks, 3"),
@@ -214,6 +227,7 @@ mod tests {
         for (stage, wanted) in [
             ("kind = \"joint\"\nsave = 0.3\n", None),
             ("kind = \"trunk\"\n", Some("policy exit needs a stage of kind joint")),
+            ("kind = \"hard\"\n", Some("stage 0: a hard stage trains routers that skip or halt")),
             ("kind = \"joint\"\nsave = 0.4\n", Some("stage 0: save is 0.4, but 3 blocks save 0 to 0.333")),
             ("kind = \"joint\"\nexits = [2, 3]\n", Some("stage 0: the exits of policy exit are")),
             ("kind = \"quantise\"\nbits = 4\nexits = [1, 3]\n", Some("stage 0: exit 1 is neither one of exit_depths")),

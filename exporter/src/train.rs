@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// Bias of a soft router's output before training: `p = sigmoid(-1) = 0.27`, as published.
-const SOFT_BIAS: f32 = -1.0;
+/// Bias of the output of a router that is trained as a gate, before training: `p = sigmoid(-1) = 0.27`, as published.
+const GATE_BIAS: f32 = -1.0;
 /// What the branches of added blocks are scaled by.
 const GROWN_SCALE: f32 = 0.1;
 /// Training tokens that a quantise stage rounds its first matrices on.
@@ -126,7 +126,11 @@ pub fn config(recipe: &Recipe, corpus: &Corpus) -> Config {
         seed: recipe.seed,
         training_tokens: 0,
         split: corpus.split,
-        routers_predict_gain: !recipe.stages.iter().any(|stage| stage.kind == Kind::Soft),
+        routers_predict_gain: recipe
+            .stages
+            .iter()
+            .rfind(|stage| stage.kind.trains_routers())
+            .is_none_or(|stage| stage.kind != Kind::Soft),
     }
 }
 
@@ -138,7 +142,7 @@ fn trained_before(path: &Path, config: &Config) -> Result<(Tensors, u64)> {
     if !same || folder.config.alphabet != config.alphabet {
         bail!("the checkpoint in {} is of another model than the recipe's and the corpus's", path.display());
     }
-    if folder.shape.routers() > 0 && routers_predict_gain != config.routers_predict_gain {
+    if folder.shape.outputs() > 0 && routers_predict_gain != config.routers_predict_gain {
         bail!("the routers of the checkpoint in {} were trained by another method than the recipe's", path.display());
     }
     Ok((folder.tensors, folder.config.training_tokens))
@@ -160,7 +164,7 @@ fn fingerprint(recipe: &Recipe) -> Result<u64> {
 /// Initial values of every parameter.
 pub fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
     let mut random = stream(recipe.seed, Purpose::Initialise, 0, 0);
-    let soft = recipe.stages.iter().any(|stage| stage.kind == Kind::Soft);
+    let gates = recipe.stages.iter().any(|stage| matches!(stage.kind, Kind::Soft | Kind::Hard));
     let grown_from = recipe.stages[0].blocks.unwrap_or(shape.blocks);
     let depth = (2.0 * shape.blocks as f32).sqrt();
     let mut value = |name: &str, role: Role, columns: usize| {
@@ -175,8 +179,8 @@ pub fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
             Role::Gain => 1.0,
             Role::Bias => 0.0,
             Role::RouterBias => {
-                if soft {
-                    SOFT_BIAS
+                if gates {
+                    GATE_BIAS
                 } else {
                     0.0
                 }
@@ -268,7 +272,7 @@ impl Run<'_> {
         let wanted = |name: &str| match stage.kind {
             Kind::Trunk | Kind::Quantise => !is_router(name),
             Kind::Routers => is_router(name),
-            Kind::Soft | Kind::Joint => true,
+            Kind::Soft | Kind::Hard | Kind::Joint => true,
         };
         let all = parameters(&self.shape).into_iter();
         all.filter(|(name, ..)| wanted(name) && !unused(name)).map(|(name, _, role)| (name, role)).collect()
@@ -312,11 +316,13 @@ impl Run<'_> {
     ) -> Result<Step> {
         let batch = self.batch(stage);
         let streams = |purpose: Purpose| stream(self.recipe.seed, purpose, self.progress.stage, self.progress.step);
+        let progress = self.progress.step as f64 / steps as f64;
         let Loss { loss, shown, active } = match stage.kind {
             Kind::Trunk | Kind::Quantise => losses::trunk(model, teacher, &self.shape, stage, &batch, &streams)?,
             Kind::Routers => losses::routers(model, &self.shape, &batch)?,
-            Kind::Joint => joint(model, &self.shape, stage, &batch, self.progress.step as f64 / steps as f64, &streams)?,
             Kind::Soft => losses::soft(model, &self.shape, stage, &batch, &streams)?,
+            Kind::Hard => losses::hard(model, &self.shape, stage, &batch, progress, &streams)?,
+            Kind::Joint => joint(model, &self.shape, stage, &batch, progress, &streams)?,
         };
         let share = share_of_peak(self.progress.step, steps, stage.warmup, stage.schedule);
         let rates = Rates {

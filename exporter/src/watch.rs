@@ -18,9 +18,9 @@ const SHARE: f64 = 0.4;
 /// A look at held-out text, in float.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watched {
-    /// Cross-entropy in nats per token at the depth in use, of soft gates with the gates.
+    /// Cross-entropy in nats per token at the depth in use, of soft and hard gates with the gates.
     pub nats: f64,
-    /// Share of the tokens that run each block, `[blocks]`: of soft gates their mean; of routers that halt, when they save 40% of all
+    /// Share of the tokens that run each block, `[blocks]`: of soft and hard gates their mean; of routers that halt, when they save 40% of all
     /// token-layer operations of this text, halted neighbours not counted. None while routers are not trained.
     pub active: Option<Vec<f64>>,
 }
@@ -35,10 +35,14 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
     let inputs = (text.len() - 1) / shape.context * shape.context;
     let inputs = inputs.min(WINDOWS * shape.context);
     let halts = matches!(kind, Kind::Routers | Kind::Joint) && matches!(shape.policy, Policy::Halt | Policy::Exit { .. });
-    let (mut nats, mut gates, mut outputs) = (0.0, vec![0.0; shape.routers()], vec![Vec::new(); shape.routers()]);
+    let (mut nats, mut gates, mut outputs) = (0.0, vec![0.0; shape.outputs()], vec![Vec::new(); shape.outputs()]);
     for start in (0..inputs).step_by(WINDOWS / 2 * shape.context) {
         let end = inputs.min(start + WINDOWS / 2 * shape.context);
-        let decides = if kind == Kind::Soft { Gates::Soft } else { Gates::Open };
+        let decides = match kind {
+            Kind::Soft => Gates::Soft,
+            Kind::Hard => Gates::Straight,
+            _ => Gates::Open,
+        };
         let pass = model.forward(&text[start..end], shape.context, &decides, None)?;
         let logits = model.classify(&pass.residuals[pass.residuals.len() - 1])?;
         nats += sum(&cross_entropy(&logits, &text[start + 1..=end])?.to_vec1()?);
@@ -53,7 +57,7 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
     }
     let share = |sum: f64| sum / inputs as f64;
     let active = match kind {
-        Kind::Soft => Some(std::iter::once(1.0).chain(gates.into_iter().map(share)).collect()),
+        Kind::Soft | Kind::Hard => Some(std::iter::once(1.0).chain(gates.into_iter().map(share)).collect()),
         _ if halts => {
             let possible: Vec<usize> = shape.depths().collect();
             let depths = depths(&outputs, &possible, &thresholds_at(&outputs, &possible, SHARE));

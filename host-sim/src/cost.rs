@@ -99,12 +99,11 @@ pub fn measure(image: &Image, target: &Target, bytes: &[u8]) -> Result<Costs> {
     let mut cycles: Vec<Measured> = measured.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     cycles.sort_unstable_by_key(|(depth, _)| *depth);
     // A token of full depth passes all routers: one in a model with exits.
-    let routers = if shape.has_exits() { 1 } else { shape.routers() };
     let cycles_per_router = match &cycles[..] {
-        [.., (depth, with)] if routers > 0 => {
+        [.., (depth, with)] if shape.outputs() > 0 => {
             let without = at_depth(image, target, &blob, &words, *depth, NOT_EVALUATED)?;
             let total = |cycles: &[u64]| cycles.iter().sum::<u64>() as f64;
-            (total(with) - total(&without)) / (routers * with.len()) as f64
+            (total(with) - total(&without)) / (shape.routers() * with.len()) as f64
         }
         _ => 0.0,
     };

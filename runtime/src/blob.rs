@@ -328,7 +328,7 @@ fn check_points(header: &Header, shape: &Shape) -> Result<(), BlobError> {
         return Err(BlobError::DefaultPoint { points, found: usize::from(header.default_point) });
     }
     for (point, values) in header.operating_points.iter().enumerate() {
-        let (wanted, found) = (shape.routers(), values.thresholds.len());
+        let (wanted, found) = (shape.outputs(), values.thresholds.len());
         if wanted != found {
             return Err(BlobError::Thresholds { point, wanted, found });
         }

@@ -44,7 +44,7 @@ impl<P: Probe> Session<'_, P> {
             }
         }
         if self.shape.has_exits() {
-            (0..self.shape.routers()).for_each(|exit| self.exit(exit, tile.len()));
+            (0..self.shape.outputs()).for_each(|exit| self.exit(exit, tile.len()));
         }
         self.position += tile.len();
     }

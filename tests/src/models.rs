@@ -3,8 +3,8 @@
 use fathom::format::header::MAX_ROUTERS;
 use fathom::format::writer::Writer;
 use fathom::format::{
-    Cache, DepthSet, Element, Geometry, Header, LinearLayout, MatrixElement, Mlp, Norm, NormLayout, OperatingPoint, Policy,
-    Position, Provenance, Routing, Shape, Tokenizer, Variants,
+    Cache, Element, Geometry, Header, LinearLayout, MatrixElement, Mlp, Norm, NormLayout, OperatingPoint, Policy, Position,
+    Provenance, Routing, Shape, Tokenizer, Variants,
 };
 pub use fathom_exporter::aligned::Aligned;
 use fathom_exporter::export::rotary_table;
@@ -72,7 +72,7 @@ pub fn point(routers: usize, threshold: f32) -> OperatingPoint {
 
 /// The policy of a model with these exit depths.
 pub fn exits(depths: &[usize]) -> Policy {
-    Policy::Exit { depths: depths.iter().fold(DepthSet::NONE, |set, depth| set.with(*depth)) }
+    Policy::Exit { depths: depths.iter().copied().collect() }
 }
 
 /// The header of [`header`] with another policy, cache and element type.

@@ -76,7 +76,7 @@ fn turned(a: &Result, b: &Result) -> f32 {
 
 /// No thresholds (dense); or fully open, and in the widest gap of the middle half of each router's outputs.
 fn thresholds(folder: &Folder, tokens: &[u16]) -> Vec<Vec<f32>> {
-    let routers = folder.shape.routers();
+    let routers = folder.shape.outputs();
     if routers == 0 {
         return vec![Vec::new()];
     }
@@ -145,7 +145,7 @@ fn float_f16_and_int8_agree_where_tokens_leave_through_exits() {
     let (mut routed, mut depths) = (0, Vec::new());
     for variant in VARIANTS {
         let mut folder = variant.folder();
-        if folder.shape.routers() == 0 {
+        if folder.shape.outputs() == 0 {
             continue;
         }
         routed += 1;
@@ -199,7 +199,7 @@ fn int8_logits_and_depths_are_the_goldens() {
         let folder = variant.folder();
         let tokens = window(&folder);
         // Fixed thresholds: the float model must have no part in this.
-        let thresholds = vec![-0.02; folder.shape.routers()];
+        let thresholds = vec![-0.02; folder.shape.outputs()];
         let result = run(&export(&folder, Element::Int8, &thresholds), &tokens);
         let depths: String = (0..tokens.len())
             .map(|t| char::from_digit(result.active.iter().filter(|active| active[t]).count() as u32, 36).unwrap())

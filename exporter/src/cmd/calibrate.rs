@@ -55,7 +55,7 @@ impl Cmd {
     pub fn run(self) -> Result<()> {
         let folder = Folder::load(&self.checkpoint)?;
         let (shape, config) = (folder.shape, &folder.config);
-        if shape.routers() == 0 {
+        if shape.outputs() == 0 {
             bail!("a dense model has nothing to calibrate: export it as it is");
         }
         if let Some(target) = self.targets.iter().find(|target| !(0.0..1.0).contains(*target)) {

@@ -124,7 +124,7 @@ impl Cmd {
 
     fn float(&self) -> Result<(&'static str, Split, Evaluation)> {
         let folder = Folder::load(&self.model)?;
-        let (shape, routers) = (folder.shape, folder.shape.routers());
+        let (shape, routers) = (folder.shape, folder.shape.outputs());
         let calibration = if self.full { full_depth(routers) } else { folder.calibration()? };
         let index = self.effort.unwrap_or(calibration.default_point);
         let points = calibration.points.len();

@@ -43,7 +43,7 @@ pub struct Reading {
 pub fn read(run: &Path, corpus: &Path, target: f64) -> Result<Reading> {
     let name = run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (recipe, settings, folder) = (grid::recipe(run)?, schedule::settings(run)?, Folder::load(run)?);
-    ensure!(folder.shape.routers() > 0, "{name} has no routers: every character takes every block");
+    ensure!(folder.shape.outputs() > 0, "{name} has no routers: every character takes every block");
     let corpus = Corpus::read(corpus, folder.config.split, folder.shape.context, Some(&folder.config.alphabet))?;
     ensure!(corpus.sha256 == folder.config.corpus_sha256, "{name} was trained on another corpus");
     let (sample, text) = settings.divide(corpus.validation())?;

@@ -97,7 +97,7 @@ pub fn measure(
     let candidate = candidate(&run.recipe, folder)?;
     let macs = WeightMacs::new(Blob::parse(candidate.bytes())?.shape());
     let mut judged = Judged { run, folder, settings, costs, candidate, macs, sample, text };
-    let routers = folder.shape.routers();
+    let routers = folder.shape.outputs();
     let none = vec![f32::MAX; routers];
     let open = judged.candidate.evaluate(&none, text)?;
     let mut points = vec![judged.point(if routers == 0 { Kind::Dense } else { Kind::Full }, &open, &none)?];
@@ -160,11 +160,11 @@ impl Judged<'_> {
                 nats,
                 bits_per_character,
                 alpha: Some(alpha),
-                ..self.point(kind, open, &vec![f32::MAX; shape.routers()])?
+                ..self.point(kind, open, &vec![f32::MAX; shape.outputs()])?
             });
         }
         // p < 0.5 where z < 0.
-        let middle = vec![0.0; shape.routers()];
+        let middle = vec![0.0; shape.outputs()];
         let half = self.candidate.evaluate(&middle, self.text)?;
         points.push(self.point(Kind::Half, &half, &middle)?);
         Ok(())
@@ -182,9 +182,9 @@ impl Judged<'_> {
         };
         let inputs = self.text.len() - 1;
         let possible: Vec<usize> = shape.depths().collect();
-        let none = vec![f32::MAX; shape.routers()];
+        let none = vec![f32::MAX; shape.outputs()];
         if wanted(Kind::Static) {
-            for depth in shape.depths().take(shape.routers()) {
+            for depth in shape.depths().take(shape.outputs()) {
                 let found = self.at_depths(&static_depths(inputs, depth as u8))?;
                 points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found, &none)? });
             }

@@ -15,6 +15,15 @@ fn soft() -> Recipe {
     Recipe::parse(&(model + stage)).unwrap()
 }
 
+/// Gates of 0 or 1 with the gradient of soft ones, on the tiny model, for longer: a share of a quarter takes steps to reach.
+fn hard(policy: PolicyName, omit_after: Option<u16>) -> Recipe {
+    let model = TINY.split("[[stage]]").next().unwrap();
+    let stage = "[[stage]]\nkind = \"hard\"\ntokens = 8_192\nbatch = 4\nlearning_rate = 1e-2\nlambda = 10.0\nsave = 0.25\n";
+    let mut recipe = Recipe::parse(&format!("{model}{stage}")).unwrap();
+    (recipe.model.policy, recipe.model.omit_after) = (policy, omit_after);
+    recipe
+}
+
 /// Trunk, exits and routers together, on the tiny model.
 fn joint() -> Recipe {
     let model = TINY.split("[[stage]]").next().unwrap();
@@ -62,6 +71,7 @@ fn resuming_anywhere_equals_an_uninterrupted_run() {
     for (recipe, stops) in [
         (Recipe::parse(TINY).unwrap(), vec![5, 31, 32, 33, 50, 64, 70]),
         (soft(), vec![9]),
+        (hard(PolicyName::Halt, None), vec![70]),
         (joint(), vec![3, 20]),
         (joint_by_muon(), vec![5]),
         (with_exit_blocks(), vec![7]),
@@ -219,4 +229,25 @@ fn a_joint_stage_trains_exits_and_routers_and_saves_late() {
     let routers: Vec<_> = before.iter().filter(|(name, _)| name.contains("router") && !name.starts_with("optimiser")).collect();
     assert!(!routers.is_empty());
     assert!(routers.iter().all(|(name, values)| after[*name] != **values));
+}
+
+#[test]
+fn a_hard_stage_ends_at_the_share_that_it_was_asked_to_save() {
+    let root = tempfile::tempdir().unwrap();
+    let corpus = corpus(root.path());
+    for (name, policy, omit_after) in [
+        ("skip", PolicyName::Skip, None),
+        ("halt", PolicyName::Halt, None),
+        ("skip and omit", PolicyName::Skip, Some(1)),
+        ("halt and omit", PolicyName::Halt, Some(1)),
+    ] {
+        let folder = root.path().join(name);
+        run(&hard(policy, omit_after), &corpus, &folder, false, None).unwrap();
+        let lines = metrics(&folder);
+        let mean = |lines: &[serde_json::Value]| {
+            lines.iter().map(|line| line["active"].as_f64().unwrap()).sum::<f64>() / lines.len() as f64
+        };
+        let (early, late) = (mean(&lines[..lines.len() / 4]), mean(&lines[lines.len() * 7 / 8..]));
+        assert!(early > 0.9 && (late - 0.75).abs() < 0.05, "{name}: {early} .. {late}");
+    }
 }

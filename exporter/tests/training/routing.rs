@@ -1,7 +1,7 @@
 //! What hard routing must do whatever the weights are.
 
 use candle_core::Tensor;
-use fathom::format::{Cache, DepthSet, Header, Mlp, Norm, Policy, Position, Routing, Shape, Tokenizer, Variants};
+use fathom::format::{Cache, Header, Mlp, Norm, Policy, Position, Routing, Shape, Tokenizer, Variants};
 use fathom_exporter::checkpoint::{Tensors, parameters};
 use fathom_exporter::config::Config;
 use fathom_exporter::model::{Gates, Model, Parameters, Pass};
@@ -86,7 +86,7 @@ fn shapes() -> Vec<Shape> {
         }
     }
     for (depths, blocks) in [(&[2][..], 2), (&[3], 2), (&[2, 3], 2), (&[3], 3)] {
-        let depths = depths.iter().fold(DepthSet::NONE, |set, depth| set.with(*depth));
+        let depths = depths.iter().copied().collect();
         all.extend([false, true].map(|modern| shape(Policy::Exit { depths }, Cache::Ahead { blocks }, false, modern)));
     }
     all
@@ -243,4 +243,20 @@ fn soft_gates_scale_and_never_mask() {
     assert_eq!(soft.gates.len(), 3);
     assert!(soft.active.iter().flatten().all(|active| *active));
     assert_eq!(values(&soft, 4), values(&hard, 4));
+}
+
+#[test]
+fn straight_gates_run_what_thresholds_of_one_half_do() {
+    for shape in shapes().into_iter().filter(|shape| !shape.has_exits() && !shape.soft_scaling) {
+        let (model, tokens) = (model(&shape, 10), tokens(10));
+        let (straight, hard) = (forward(&model, &tokens, &Gates::Straight), forward(&model, &tokens, &Gates::Hard(&[0.0; 3])));
+        assert_eq!(straight.active, hard.active);
+        assert!(straight.active.iter().flatten().any(|active| !active));
+        for (a, b) in values(&straight, 4).concat().into_iter().zip(values(&hard, 4).concat()) {
+            assert!((a - b).abs() < 1e-4, "{a} and {b}");
+        }
+        let gates: Vec<Vec<bool>> =
+            straight.gates.iter().map(|gate| gate.to_vec1::<f32>().unwrap().iter().map(|gate| *gate > 0.5).collect()).collect();
+        assert_eq!(gates, straight.active[1..]);
+    }
 }

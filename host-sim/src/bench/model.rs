@@ -41,7 +41,7 @@ impl<'a> Model<'a> {
     pub fn new(image: &'a Image, target: &'a Target, bytes: &[u8]) -> Result<Self> {
         let model = Self { image, target, words: aligned(bytes) };
         let shape = *model.blob()?.shape();
-        ensure!(shape.routers() > 0, "the model has no routers: bench one that skips blocks");
+        ensure!(shape.outputs() > 0, "the model has no routers: bench one that skips blocks");
         let ahead = matches!(shape.cache, Cache::Ahead { .. });
         ensure!(!ahead, "a block of the model makes keys and values of others: bench one whose blocks each make their own");
         ensure!(shape.blocks > 2, "the model has {} blocks: bench one with at least 3", shape.blocks);

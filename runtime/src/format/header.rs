@@ -196,6 +196,12 @@ impl DepthSet {
     }
 }
 
+impl FromIterator<usize> for DepthSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(depths: I) -> Self {
+        depths.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
 /// Who decides whether a token runs a block.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {

@@ -228,11 +228,20 @@ impl Shape {
     }
 
     /// Outputs of all routers, each with a threshold of its own: one for each depth below the last.
-    pub const fn routers(&self) -> usize {
+    pub const fn outputs(&self) -> usize {
         match self.policy {
             Policy::Dense => 0,
             Policy::Skip | Policy::Halt => self.blocks - 1,
             Policy::Exit { depths } => depths.len(),
+        }
+    }
+
+    /// Routers, of one output each, or one with all.
+    pub const fn routers(&self) -> usize {
+        match self.policy {
+            Policy::Dense => 0,
+            Policy::Skip | Policy::Halt => self.blocks - 1,
+            Policy::Exit { .. } => 1,
         }
     }
 
@@ -249,7 +258,7 @@ impl Shape {
 
     /// Depths that tokens can have, ascending; of policy skip those of [`Self::depth_of`].
     pub fn depths(&self) -> impl Iterator<Item = usize> {
-        (0..=self.routers()).map(|output| self.depth_of(output))
+        (0..=self.outputs()).map(|output| self.depth_of(output))
     }
 
     /// Whether tokens that halt run exit blocks.
@@ -262,7 +271,7 @@ impl Shape {
     pub const fn outputs_before(&self, block: usize) -> core::ops::Range<usize> {
         match self.policy {
             Policy::Skip | Policy::Halt if block > 0 && block < self.blocks => block - 1..block,
-            Policy::Exit { .. } if block == self.trunk() => 0..self.routers(),
+            Policy::Exit { .. } if block == self.trunk() => 0..self.outputs(),
             _ => 0..0,
         }
     }
@@ -282,7 +291,7 @@ impl Shape {
     pub const fn stored_blocks(&self) -> usize {
         match self.policy {
             Policy::Dense | Policy::Skip | Policy::Halt => self.blocks,
-            Policy::Exit { .. } => self.exit_block(self.routers(), self.trunk()),
+            Policy::Exit { .. } => self.exit_block(self.outputs(), self.trunk()),
         }
     }
 }
