@@ -116,21 +116,18 @@ pub fn hard(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progress
     Ok(Loss { loss: (loss + (off * stage.lambda)?)?, shown, active: (1.0 + (blocks - 1.0) * alpha) / blocks })
 }
 
-/// Mean squared error of each router's prediction: `z = -(cross-entropy when the token stops here - cross-entropy at full depth)`.
+/// Mean squared error of each router's prediction: `z` is the distance of what the head says when the token stops here from what it says at
+/// full depth, negated. That is what the loss is expected to gain, without the chance of one next token.
 ///
 /// # Errors
 /// Those of candle.
 pub fn routers(model: &Model, shape: &Shape, batch: &Batch) -> Result<Loss> {
     let pass = model.forward(&batch.inputs, shape.context, &Gates::Open, None)?;
-    let losses = |depth: usize| {
-        let h = model.at_depth(depth, &pass, None)?.detach();
-        Result::<Tensor>::Ok(cross_entropy(&model.classify(&h)?, &batch.targets)?.detach())
-    };
-    let full = losses(shape.blocks)?;
+    let logits = |depth: usize| Result::<Tensor>::Ok(model.classify(&model.at_depth(depth, &pass, None)?)?.detach());
+    let full = logits(shape.blocks)?;
     let mut errors = Vec::new();
     for (z, depth) in model.routers(&pass)?.into_iter().zip(shape.depths()) {
-        let gain = (losses(depth)? - &full)?;
-        errors.push((z + gain)?.sqr()?.mean_all()?);
+        errors.push((z + imitation(&logits(depth)?, &full)?)?.sqr()?.mean_all()?);
     }
     let loss = Tensor::stack(&errors, 0)?.mean_all()?;
     let shown = f64::from(loss.to_scalar::<f32>()?);

@@ -28,6 +28,7 @@ Examples:
   exporter eval model.fathom --corpus tinyshakespeare.txt
   exporter inspect model.fathom
   exporter sweep recipe.toml --corpus tinyshakespeare.txt --seeds 1,2 --folder runs
+  exporter table runs/sweep.jsonl
   exporter plot runs/sweep.jsonl --out pictures"
 )]
 struct Arguments {
@@ -45,6 +46,7 @@ enum Command {
     Eval(cmd::eval::Cmd),
     Inspect(cmd::inspect::Cmd),
     Sweep(cmd::sweep::Cmd),
+    Table(cmd::table::Cmd),
     Plot(cmd::plot::Cmd),
 }
 
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Eval(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Sweep(command) => command.run(),
+        Command::Table(command) => command.run(),
         Command::Plot(command) => command.run(),
     };
     match result {

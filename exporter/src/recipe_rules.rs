@@ -38,8 +38,8 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
             .map_err(|what| format!("stage {index}: {what}"))?;
     }
     let has = |wanted: fn(Kind) -> bool| recipe.stages.iter().any(|stage| wanted(stage.kind));
-    if policy == PolicyName::Exit && !has(|kind| kind == Kind::Joint) {
-        return Err("policy exit needs a stage of kind joint: no other trains exit blocks".into());
+    if policy == PolicyName::Exit && !has(|kind| matches!(kind, Kind::Joint | Kind::Quantise)) {
+        return Err("policy exit needs a stage of kind joint, or quantise after one: no other trains exit blocks".into());
     }
     if policy != PolicyName::Dense && !has(Kind::trains_routers) {
         return Err(

@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod inspect;
 pub mod plot;
 pub mod sweep;
+pub mod table;
 pub mod train;
 
 use crate::aligned::Aligned;

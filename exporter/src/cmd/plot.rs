@@ -2,12 +2,12 @@
 
 use crate::plot::blocks::Blocks;
 use crate::plot::curves::{Curves, trained};
-use crate::plot::marks::recipes;
 use crate::plot::pareto::Pareto;
 use crate::plot::passage::Passage;
 use crate::plot::picture::{Picture, write};
 use crate::plot::reading;
 use crate::plot::surprise::Surprise;
+use crate::sweep::group::recipes;
 use crate::sweep::point::read;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;

@@ -1,12 +1,12 @@
 //! Loss over training, of every run.
 
 use crate::metrics::Line;
-use crate::plot::marks::recipes;
 use crate::plot::pareto::{LEGEND, legend_of_recipes, padded, span};
 use crate::plot::picture::{Area, Picture};
 use crate::plot::style::{GREY, GRID, INK, SANS, category, pale, text};
 use crate::recipe::Kind;
 use crate::sweep::grid;
+use crate::sweep::group::recipes;
 use crate::sweep::point::Point;
 use anyhow::{Result, ensure};
 use plotters::chart::ChartBuilder;

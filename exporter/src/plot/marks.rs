@@ -1,52 +1,7 @@
 //! Points of a sweep as marks on a plane: means over the seeds of a recipe.
 
+use crate::sweep::group::{Spread, Work, groups, recipes};
 use crate::sweep::point::{Kind, Point};
-
-/// Mean, least and most over seeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Spread {
-    /// Mean.
-    pub mean: f64,
-    /// Least.
-    pub least: f64,
-    /// Most.
-    pub most: f64,
-}
-
-impl Spread {
-    /// Of at least one value.
-    pub fn of(values: &[f64]) -> Self {
-        Self {
-            mean: values.iter().sum::<f64>() / values.len().max(1) as f64,
-            least: values.iter().copied().fold(f64::INFINITY, f64::min),
-            most: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        }
-    }
-}
-
-/// What work is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Modelled cycles per token.
-    Cycles,
-    /// Multiply-accumulates with a weight per token.
-    WeightMacs,
-}
-
-impl Work {
-    /// Cycles, if every point has them.
-    pub fn of(points: &[Point]) -> Self {
-        if points.iter().all(|point| point.cycles.is_some()) { Self::Cycles } else { Self::WeightMacs }
-    }
-
-    /// Of a point, in thousands.
-    fn thousands(self, point: &Point) -> f64 {
-        match self {
-            Self::Cycles => point.cycles.unwrap_or_default() / 1e3,
-            Self::WeightMacs => point.weight_macs / 1e3,
-        }
-    }
-}
 
 /// One way of measuring one recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,37 +16,16 @@ pub struct Mark {
     pub nats: Spread,
 }
 
-/// Names of the recipes, in the order of their first points.
-pub fn recipes(points: &[Point]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for point in points {
-        if !names.contains(&point.recipe) {
-            names.push(point.recipe.clone());
-        }
-    }
-    names
-}
-
 /// Marks by recipe and kind, from little work to much. Points that differ in their seed alone are one mark; points without a loss are none.
 pub fn marks(points: &[Point], work: Work) -> Vec<Mark> {
     let names = recipes(points);
-    let mut groups: Vec<(&Point, Vec<&Point>)> = Vec::new();
-    for point in points.iter().filter(|point| point.nats.is_some()) {
-        let same = |other: &Point| {
-            (&other.recipe, other.kind, other.target, other.depth) == (&point.recipe, point.kind, point.target, point.depth)
-        };
-        match groups.iter_mut().find(|(first, _)| same(first)) {
-            Some((_, group)) => group.push(point),
-            None => groups.push((point, vec![point])),
-        }
-    }
-    let mark = |(first, group): (&Point, Vec<&Point>)| Mark {
-        recipe: names.iter().position(|name| *name == first.recipe).unwrap_or_default(),
-        kind: first.kind,
+    let mark = |group: Vec<&Point>| Mark {
+        recipe: names.iter().position(|name| *name == group[0].recipe).unwrap_or_default(),
+        kind: group[0].kind,
         work: Spread::of(&group.iter().map(|point| work.thousands(point)).collect::<Vec<_>>()),
         nats: Spread::of(&group.iter().filter_map(|point| point.nats).collect::<Vec<_>>()),
     };
-    let mut marks: Vec<Mark> = groups.into_iter().map(mark).collect();
+    let mut marks: Vec<Mark> = groups(points).into_iter().map(mark).collect();
     marks.sort_by(|a, b| (a.recipe, a.kind).cmp(&(b.recipe, b.kind)).then(a.work.mean.total_cmp(&b.work.mean)));
     marks
 }

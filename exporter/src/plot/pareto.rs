@@ -1,8 +1,9 @@
 //! Loss against work per token, of every recipe and every control.
 
-use crate::plot::marks::{Mark, Work, marks, recipes};
+use crate::plot::marks::{Mark, marks};
 use crate::plot::picture::{Area, Picture};
 use crate::plot::style::{GREY, GRID, INK, SANS, category, pale, text};
+use crate::sweep::group::{Work, recipes};
 use crate::sweep::point::{Kind, Point};
 use anyhow::{Result, ensure};
 use plotters::chart::ChartBuilder;

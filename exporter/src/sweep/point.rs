@@ -34,6 +34,24 @@ pub enum Kind {
     Confidence,
 }
 
+impl Kind {
+    /// Its name in a record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dense => "dense",
+            Self::Full => "full",
+            Self::Routed => "routed",
+            Self::Half => "half",
+            Self::Soft => "soft",
+            Self::SoftInitial => "soft-initial",
+            Self::Static => "static",
+            Self::Random => "random",
+            Self::Shuffled => "shuffled",
+            Self::Confidence => "confidence",
+        }
+    }
+}
+
 /// One measurement of one run. Losses are those of the evaluated tokens of the validation part, which follow the calibration tokens, through
 /// the blob under hard routing unless the kind says otherwise.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]

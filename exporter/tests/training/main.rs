@@ -1,5 +1,6 @@
 //! Training, checkpoints and routing of the float model, on data generated here. One binary: candle is linked once.
 
+mod calibration;
 mod checkpoint;
 mod plain;
 mod quantise;

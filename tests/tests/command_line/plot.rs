@@ -18,6 +18,10 @@ fn the_pictures_of_a_sweep_name_its_recipes_and_are_the_same_every_time() {
     let results = format!("{runs}/sweep.jsonl");
     let printed = succeed(&mut exporter(&["plot", &results, "--out", &out]));
     assert_eq!(printed.lines().count(), 6, "{printed}");
+    let table = succeed(&mut exporter(&["table", &results]));
+    assert!(table.contains("\n| dense | dense | 0.0% |") && table.contains("\n| halt | full | 0.0% |"), "{table}");
+    let rows: serde_json::Value = serde_json::from_str(&succeed(&mut exporter(&["table", &results, "--json"]))).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), table.lines().count() - 2);
     succeed(&mut exporter(&["plot", &results, "--out", &again]));
     for name in ["pareto", "curves", "blocks"] {
         let file = |folder: &str, extension: &str| Path::new(folder).join(name).with_extension(extension);
@@ -60,7 +64,7 @@ fn a_run_is_watched_at_each_character() {
 }
 
 #[test]
-fn what_is_no_sweep_is_not_drawn() {
+fn what_is_no_sweep_is_neither_drawn_nor_tabled() {
     let scene = Scene::default();
     let out = scene.path("out");
     let (empty, other) = (scene.write("empty.jsonl", b""), scene.write("other.jsonl", b"{\"loss\": 1}\n"));
@@ -70,5 +74,6 @@ fn what_is_no_sweep_is_not_drawn() {
         (&other, ["other.jsonl", "line 1: not a point"]),
     ] {
         refuse(&mut exporter(&["plot", file, "--out", &out]), scene.folder(), &parts);
+        refuse(&mut exporter(&["table", file]), scene.folder(), &parts);
     }
 }

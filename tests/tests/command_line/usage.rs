@@ -7,7 +7,7 @@ const EXPORTER: Program = ("exporter", exporter);
 const HOST_SIM: Program = ("host-sim", host_sim);
 
 /// Every command and subcommand, with an argument list that clap refuses.
-const COMMANDS: [(Program, &[&str]); 17] = [
+const COMMANDS: [(Program, &[&str]); 18] = [
     (EXPORTER, &[]),
     (EXPORTER, &["fetch"]),
     (EXPORTER, &["train"]),
@@ -16,6 +16,7 @@ const COMMANDS: [(Program, &[&str]); 17] = [
     (EXPORTER, &["eval"]),
     (EXPORTER, &["inspect"]),
     (EXPORTER, &["sweep"]),
+    (EXPORTER, &["table"]),
     (EXPORTER, &["plot"]),
     (EXPORTER, &["bench-train"]),
     (HOST_SIM, &[]),

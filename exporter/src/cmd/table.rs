@@ -1,0 +1,44 @@
+//! `exporter table`.
+
+use crate::sweep::group::Work;
+use crate::sweep::point::read;
+use crate::sweep::table::{markdown, rows};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Print a sweep as a table in Markdown: losses and work over seeds, beside dense models of equal work
+#[derive(Parser, Debug)]
+#[command(after_help = "\
+Behind dense: loss minus that of the line through the dense models of the same seed at the same
+cycles (weight multiply-accumulates of a sweep without cycles); less than 0 is better than dense.
+Means over the seeds, in brackets least and most, or each seed.
+
+Examples:
+  exporter table runs/sweep.jsonl
+  exporter table runs/sweep.jsonl --json")]
+pub struct Cmd {
+    /// Results of `exporter sweep`
+    sweep: PathBuf,
+    /// Print a JSON array of rows
+    #[arg(long)]
+    json: bool,
+}
+
+impl Cmd {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// One line for the user.
+    pub fn run(self) -> Result<()> {
+        let text = std::fs::read_to_string(&self.sweep).with_context(|| format!("cannot read {}", self.sweep.display()))?;
+        let points = read(&text).with_context(|| self.sweep.display().to_string())?;
+        ensure!(!points.is_empty(), "{} has no points", self.sweep.display());
+        let rows = rows(&points);
+        match self.json {
+            true => say!("{}", serde_json::to_string_pretty(&rows)?),
+            false => say!("{}", markdown(&rows, Work::of(&points)).trim_end()),
+        }
+        Ok(())
+    }
+}

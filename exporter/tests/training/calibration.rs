@@ -1,0 +1,64 @@
+//! Thresholds that were fitted to one text save the same of another of its kind.
+
+use crate::resume::{hard, joint, soft, with_exit_blocks};
+use crate::run;
+use fathom::format::Element;
+use fathom_exporter::calibrate::{Candidate, Levels};
+use fathom_exporter::checkpoint::model;
+use fathom_exporter::checkpoint_folder::Folder;
+use fathom_exporter::corpus::Corpus;
+use fathom_exporter::evaluate::open_pass;
+use fathom_exporter::model::{Model, Parameters};
+use fathom_exporter::recipe::PolicyName;
+use fathom_exporter::split::Split;
+
+/// Tokens that thresholds are fitted to, and tokens that they are then tried on.
+const TOKENS: usize = 16_384;
+
+/// Words of one to seven letters in an order that a xorshift makes, `bytes` of them.
+fn text(bytes: usize) -> Vec<u8> {
+    const WORDS: [&str; 8] = ["a", "be", "cad", "dead", "faced", "a bead", "decade", "facade "];
+    let mut state = 1u32;
+    let mut text = Vec::new();
+    while text.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        text.extend_from_slice(WORDS[state as usize % WORDS.len()].as_bytes());
+        text.push(b' ');
+    }
+    text
+}
+
+#[test]
+fn thresholds_save_their_share_of_held_out_text_within_one_point() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("corpus.txt");
+    std::fs::write(&path, text(20 * TOKENS + 40)).unwrap();
+    let corpus = Corpus::read(&path, Split::NineToOne, 16, None).unwrap();
+    let (sample, held_out) = corpus.validation().split_at(TOKENS);
+    assert!(held_out.len() >= TOKENS);
+    let recipes = [
+        ("soft, skip", soft()),
+        ("hard, skip", hard(PolicyName::Skip, None)),
+        ("hard, halt", hard(PolicyName::Halt, Some(1))),
+        ("joint, halt", joint()),
+        ("joint, exit", with_exit_blocks()),
+    ];
+    for (name, recipe) in recipes {
+        let folder = root.path().join(name);
+        run(&recipe, &corpus, &folder, false, None).unwrap();
+        let folder = Folder::load(&folder).unwrap();
+        let shape = folder.shape;
+        let float = Model::new(&shape, &Parameters::new(&folder.tensors).unwrap(), shape.blocks).unwrap();
+        let levels =
+            Levels::new(shape.policy, folder.config.routers_predict_gain, open_pass(&float, sample, shape.context).unwrap());
+        let header = folder.config.header(Element::Int8, &[], 0, 0.0).unwrap();
+        let mut candidate = Candidate::new(&header, &model(&folder.tensors, &shape).unwrap()).unwrap();
+        for target in [0.1, 0.2, 0.3] {
+            let (thresholds, fitted) = candidate.nearest(target, &levels, sample).unwrap();
+            let saved = candidate.evaluate(&thresholds, held_out).unwrap().saved();
+            assert!((saved - target).abs() < 0.01, "{name}: {target} is {fitted} of the sample and {saved} of held-out text");
+        }
+    }
+}
