@@ -25,9 +25,9 @@ const BISECTIONS: usize = 18;
 /// Ways to thresholds, from halting nothing to halting everything.
 #[derive(Clone, Debug)]
 pub enum Levels {
-    /// Thresholds by what depth is worth: for routers that halt and predict the gain still to come.
+    /// Thresholds by what depth is worth: for routers that halt and can be compared.
     Priced(Path),
-    /// One threshold for all routers, a quantile of all outputs `[routers * tokens]`, sorted: for routers that skip and predict that gain.
+    /// One threshold for all routers, a quantile of all outputs `[outputs * tokens]`, sorted: for routers that skip and can be compared.
     Common(Vec<f32>, usize),
     /// Each router has the same quantile of its own outputs, `[routers][tokens]`, sorted: for gates whose ranges differ from layer to
     /// layer.
@@ -36,16 +36,16 @@ pub enum Levels {
 
 impl Levels {
     /// The way that suits a model's routers, from a pass of a text at full depth.
-    pub fn new(policy: Policy, routers_predict_gain: bool, pass: OpenPass) -> Self {
+    pub fn new(policy: Policy, comparable_routers: bool, pass: OpenPass) -> Self {
         let routers = pass.outputs.len();
-        match (routers_predict_gain, policy) {
+        match (comparable_routers, policy) {
             (true, Policy::Halt | Policy::Exit { .. }) => Self::Priced(Path::new(&pass)),
             (true, _) => Self::Common(sorted(pass.outputs.concat()), routers),
             (false, _) => Self::PerRouter(pass.outputs.into_iter().map(sorted).collect()),
         }
     }
 
-    /// Thresholds `[routers]` at `level` of halting, 0 (nothing halts) to 1 (everything does).
+    /// Thresholds `[outputs]` at `level` of halting, 0 (nothing halts) to 1 (everything does).
     fn thresholds(&self, level: f64) -> Vec<f32> {
         match self {
             Self::Priced(path) => path.thresholds(level),
@@ -92,7 +92,7 @@ impl Candidate {
         Ok(Self { header, bytes })
     }
 
-    /// Evaluates a text at these thresholds, `[routers]`.
+    /// Evaluates a text at these thresholds, `[outputs]`.
     ///
     /// # Errors
     /// Those of [`evaluate`]; another number of thresholds.
@@ -101,12 +101,17 @@ impl Candidate {
         evaluate(&Blob::parse(self.bytes.bytes())?, text, 0, &|_| ())
     }
 
-    /// Gives the routers these thresholds, `[routers]`.
+    /// Gives the routers these thresholds, `[outputs]`.
     ///
     /// # Errors
     /// Another number of thresholds.
     pub fn set(&mut self, thresholds: &[f32]) -> Result<()> {
-        ensure!(thresholds.len() == self.point().len(), "{} thresholds for {} routers", thresholds.len(), self.point().len());
+        ensure!(
+            thresholds.len() == self.point().len(),
+            "{} thresholds for {} router outputs",
+            thresholds.len(),
+            self.point().len()
+        );
         self.point().copy_from_slice(thresholds);
         Ok(rewrite_header(self.bytes.bytes_mut(), &self.header)?)
     }

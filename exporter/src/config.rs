@@ -23,9 +23,10 @@ pub struct Config {
     pub seed: u64,
     /// Training tokens seen.
     pub training_tokens: u64,
-    /// Whether outputs of different routers can be compared: they predict the loss still to be gained, or became gates of 0 or 1 against one
-    /// threshold. Soft gates have ranges that differ from layer to layer.
-    pub routers_predict_gain: bool,
+    /// Whether outputs of different routers can be compared: they say how much there is still to be gained, or became gates of 0 or 1
+    /// against one threshold. Soft gates have ranges that differ from layer to layer.
+    #[serde(alias = "routers_predict_gain")]
+    pub comparable_routers: bool,
     /// How the corpus was divided. Absent from files where it is the default, as in all that are older than splits.
     #[serde(default, skip_serializing_if = "Split::is_default")]
     pub split: Split,

@@ -68,7 +68,7 @@ impl Costs {
         Self::read(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Modelled cycles per token if the evaluated text were generated token by token. `thresholds` `[routers]` are those in use: a router
+    /// Modelled cycles per token if the evaluated text were generated token by token. `thresholds` `[outputs]` are those in use: a router
     /// whose thresholds are all [`f32::MAX`] is not evaluated.
     ///
     /// # Errors

@@ -105,9 +105,9 @@ struct Open {
     regression: Tensor,
     /// Of full depth, in nats.
     shown: f64,
-    /// Router outputs `[routers]` of `[n]`; no token is to halt where no exit is trained, so those are minus infinity.
+    /// Router outputs `[outputs]` of `[n]`; no token is to halt where no exit is trained, so those are minus infinity.
     outputs: Vec<Tensor>,
-    /// Cross-entropies `[routers + 1]` of `[n]`, by depth.
+    /// Cross-entropies `[outputs + 1]` of `[n]`, by depth.
     losses: Vec<Tensor>,
 }
 
@@ -154,9 +154,9 @@ fn open(
     Ok(Open { loss, regression, shown, outputs, losses: all_losses })
 }
 
-/// One threshold per router, `[routers]`, that save `share` of the token-layer operations when a token halts where the gain that its router
+/// One threshold per router, `[outputs]`, that save `share` of the token-layer operations when a token halts where the gain that its router
 /// promises is below the price of the blocks to come, the same price for each. `outputs` `[routers][n]`, those at full depth; `possible`
-/// `[routers + 1]` are the depths that tokens can have.
+/// `[outputs + 1]` are the depths that tokens can have.
 pub fn thresholds_at(outputs: &[Vec<f32>], possible: &[usize], share: f64) -> Vec<f32> {
     if share <= 0.0 {
         return vec![f32::MAX; outputs.len()];

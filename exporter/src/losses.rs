@@ -99,12 +99,13 @@ pub fn soft(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, streams:
 }
 
 /// Cross-entropy + lambda * (mean gate - the mean that saves the stage's share of token-layer operations)^2. The share rises from 0 after
-/// the first quarter of the stage, whose gates would close on noise, and stays from three quarters on.
+/// the first quarter of the stage (earlier, gates would close before routers know anything) and stays from three quarters on.
 ///
 /// # Errors
 /// Those of candle.
 pub fn hard(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progress: f64, streams: &Streams<'_>) -> Result<Loss> {
-    let pass = with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::Straight, drop)?))?;
+    let pass =
+        with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::StraightThrough, drop)?))?;
     let loss = cross_entropy(&model.classify(&pass.residuals[shape.blocks])?, &batch.targets)?.mean_all()?;
     let gates = Tensor::stack(&pass.gates, 0)?.mean_all()?;
     let alpha = f64::from(gates.to_scalar::<f32>()?);

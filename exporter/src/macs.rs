@@ -30,7 +30,7 @@ impl WeightMacs {
         }
     }
 
-    /// Mean over the tokens of an evaluation under `thresholds` `[routers]`, routers and head included.
+    /// Mean over the tokens of an evaluation under `thresholds` `[outputs]`, routers and head included.
     pub fn per_token(&self, evaluation: &Evaluation, thresholds: &[f32]) -> f64 {
         let blocks: usize = evaluation.active.iter().sum();
         let routers = evaluation.routers(thresholds);

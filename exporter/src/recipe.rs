@@ -116,7 +116,7 @@ pub enum PolicyName {
 pub enum Kind {
     /// The first `blocks` blocks, with losses at `exits` and some tokens at random depths; routers stay untouched.
     Trunk,
-    /// The routers alone, to predict the loss still to be gained, as joint stages do.
+    /// The routers alone, to predict how far the head's prediction here is from that at full depth, negated, as joint stages do.
     Routers,
     /// Everything, end to end with soft gates: the published method.
     Soft,
@@ -225,6 +225,11 @@ impl Recipe {
         check(&recipe)?;
         Ok(recipe)
     }
+
+    /// The kind of the last stage that trains routers.
+    pub fn router_stage(&self) -> Option<Kind> {
+        self.stages.iter().map(|stage| stage.kind).rfind(|kind| kind.trains_routers())
+    }
 }
 
 /// A parse error with its line number, without the excerpt that toml draws over several lines.
@@ -295,7 +300,7 @@ impl Recipe {
             corpus_sha256: [0; 32],
             seed: 0,
             training_tokens: 0,
-            routers_predict_gain: true,
+            comparable_routers: true,
             split: Default::default(),
         };
         config.shape()

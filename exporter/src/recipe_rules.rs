@@ -39,9 +39,9 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
     }
     let has = |wanted: fn(Kind) -> bool| recipe.stages.iter().any(|stage| wanted(stage.kind));
     if policy == PolicyName::Exit && !has(|kind| matches!(kind, Kind::Joint | Kind::Quantise)) {
-        return Err("policy exit needs a stage of kind joint, or quantise after one: no other trains exit blocks".into());
+        return Err("policy exit needs a stage of kind joint, or of kind quantise that starts --from such a model".into());
     }
-    if policy != PolicyName::Dense && !has(Kind::trains_routers) {
+    if matches!(policy, PolicyName::Skip | PolicyName::Halt) && !has(Kind::trains_routers) {
         return Err(
             "policy skip or halt needs a stage of kind routers, soft, hard or joint; a model without routers is dense".into()
         );
@@ -88,6 +88,12 @@ fn values(stage: &Stage) -> Result<(), String> {
     if stage.save != 0.0 && !matches!(stage.kind, Kind::Hard | Kind::Joint) {
         return fail("save belongs to hard and joint stages");
     }
+    if stage.kind == Kind::Hard && (stage.lambda == 0.0 || stage.save == 0.0) {
+        return fail("a hard stage needs save, and lambda to hold its gates to it");
+    }
+    if stage.kind == Kind::Hard && (stage.random_depth > 0.0 || !stage.exits.is_empty()) {
+        return fail("a hard stage has one depth for each token, that of its gates: leave out exits and random_depth");
+    }
     if !(0.0..f64::INFINITY).contains(&stage.shallow_weight) {
         return fail(format!("shallow_weight is {}, but must not be negative", stage.shallow_weight));
     }
@@ -118,6 +124,10 @@ fn depths(recipe: &Recipe, stage: &Stage) -> Result<(), String> {
         if stage.random_depth > 0.0 || (stage.kind != Kind::Quantise && !stage.exits.is_empty()) {
             return fail("the exits of policy exit are its exit_depths: leave out exits and random_depth");
         }
+        let missing = recipe.model.exit_depths.iter().find(|depth| !stage.exits.contains(&usize::from(**depth)));
+        if let Some(depth) = missing.filter(|_| stage.kind == Kind::Quantise) {
+            return fail(format!("exits lacks {depth}: the blocks of that exit would be rounded and learn nothing"));
+        }
         let is_depth = |exit: usize| exit == all || recipe.model.exit_depths.iter().any(|depth| usize::from(*depth) == exit);
         if let Some(exit) = stage.exits.iter().find(|exit| !is_depth(**exit)) {
             return fail(format!("exit {exit} is neither one of exit_depths nor the last depth, {all}"));
@@ -137,6 +147,9 @@ fn place(recipe: &Recipe, index: usize, stage: &Stage) -> Result<(), String> {
     let halts = matches!(recipe.model.policy, PolicyName::Halt | PolicyName::Exit);
     if stage.kind == Kind::Joint && (!halts || recipe.model.soft_scaling) {
         return fail("a joint stage trains routers that halt, without soft scaling");
+    }
+    if stage.kind == Kind::Soft && recipe.model.policy == PolicyName::Exit {
+        return fail("a soft stage trains routers that skip or halt");
     }
     if stage.kind == Kind::Hard && (recipe.model.policy == PolicyName::Exit || recipe.model.soft_scaling) {
         return fail("a hard stage trains routers that skip or halt, without soft scaling");
@@ -203,6 +216,17 @@ mod tests {
                 "kind = \"hard\"\nshallow_weight = 1.0",
                 "stage 0: shallow_weight and self_distillation",
             ),
+            ("kind = \"trunk\"\nblocks = 2", "kind = \"hard\"\nsave = 0.3", "stage 0: a hard stage needs save, and lambda"),
+            (
+                "kind = \"trunk\"\nblocks = 2",
+                "kind = \"hard\"\nlambda = 1.0\nsave = 0.3\nrandom_depth = 0.1",
+                "stage 0: a hard stage has one depth",
+            ),
+            (
+                "policy = \"halt\"\n\n[[stage]]\nkind = \"trunk\"\nblocks = 2",
+                "policy = \"halt\"\nsoft_scaling = true\n\n[[stage]]\nkind = \"hard\"\nlambda = 1.0\nsave = 0.3",
+                "stage 0: a hard stage trains routers that skip or halt, without soft scaling",
+            ),
             ("policy = \"halt\"", "policy = \"exit\"", "policy exit needs exit_depths"),
             ("policy = \"halt\"", "policy = \"halt\"\nexit_depths = [2]", "policy exit needs exit_depths"),
             ("policy = \"halt\"", "policy = \"exit\"\nexit_depths = [2, 3]", "exit depth 3 is not less than blocks, 3"),
@@ -227,10 +251,13 @@ mod tests {
         for (stage, wanted) in [
             ("kind = \"joint\"\nsave = 0.3\n", None),
             ("kind = \"trunk\"\n", Some("policy exit needs a stage of kind joint")),
-            ("kind = \"hard\"\n", Some("stage 0: a hard stage trains routers that skip or halt")),
+            ("kind = \"hard\"\nlambda = 1.0\nsave = 0.3\n", Some("stage 0: a hard stage trains routers that skip or halt")),
+            ("kind = \"soft\"\n", Some("stage 0: a soft stage trains routers that skip or halt")),
+            ("kind = \"quantise\"\nbits = 4\n", Some("stage 0: exits lacks 2")),
+            ("kind = \"quantise\"\nbits = 4\nexits = [2, 3]\n", None),
             ("kind = \"joint\"\nsave = 0.4\n", Some("stage 0: save is 0.4, but 3 blocks save 0 to 0.333")),
             ("kind = \"joint\"\nexits = [2, 3]\n", Some("stage 0: the exits of policy exit are")),
-            ("kind = \"quantise\"\nbits = 4\nexits = [1, 3]\n", Some("stage 0: exit 1 is neither one of exit_depths")),
+            ("kind = \"quantise\"\nbits = 4\nexits = [1, 2, 3]\n", Some("stage 0: exit 1 is neither one of exit_depths")),
         ] {
             let error = Recipe::parse(&(exit.clone() + stage)).err();
             assert!(error.as_deref().unwrap_or_default().starts_with(wanted.unwrap_or_default()), "{error:?}");

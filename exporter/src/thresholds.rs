@@ -14,7 +14,7 @@ const PRICES: [f64; 20] = [
 /// Rounds over all routers at one price; they settle in three or four.
 const ROUNDS: usize = 8;
 
-/// For each node from full depth to the least, how many tokens reach each router's threshold, were they all to get there: `[routers]`.
+/// For each node from full depth to the least, how many tokens reach each router's threshold, were they all to get there: `[outputs]`.
 type Node = Vec<usize>;
 
 /// Ways from full depth to the least, one threshold per router.

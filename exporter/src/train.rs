@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// Bias of the output of a router that is trained as a gate, before training: `p = sigmoid(-1) = 0.27`, as published.
+/// Bias of the output of a router that is trained as a gate, before training: `p = sigmoid(-1) = 0.27`, as published for soft gates.
 const GATE_BIAS: f32 = -1.0;
 /// What the branches of added blocks are scaled by.
 const GROWN_SCALE: f32 = 0.1;
@@ -126,23 +126,19 @@ pub fn config(recipe: &Recipe, corpus: &Corpus) -> Config {
         seed: recipe.seed,
         training_tokens: 0,
         split: corpus.split,
-        routers_predict_gain: recipe
-            .stages
-            .iter()
-            .rfind(|stage| stage.kind.trains_routers())
-            .is_none_or(|stage| stage.kind != Kind::Soft),
+        comparable_routers: recipe.router_stage() != Some(Kind::Soft),
     }
 }
 
 /// The weights of a checkpoint of the same model, and the tokens that it has seen; the seed and the corpus may be others.
 fn trained_before(path: &Path, config: &Config) -> Result<(Tensors, u64)> {
     let folder = Folder::load(path)?;
-    let Config { geometry, variants, routing, routers_predict_gain, .. } = folder.config;
+    let Config { geometry, variants, routing, comparable_routers, .. } = folder.config;
     let same = (geometry, variants, routing) == (config.geometry, config.variants, config.routing);
     if !same || folder.config.alphabet != config.alphabet {
         bail!("the checkpoint in {} is of another model than the recipe's and the corpus's", path.display());
     }
-    if folder.shape.outputs() > 0 && routers_predict_gain != config.routers_predict_gain {
+    if folder.shape.outputs() > 0 && comparable_routers != config.comparable_routers {
         bail!("the routers of the checkpoint in {} were trained by another method than the recipe's", path.display());
     }
     Ok((folder.tensors, folder.config.training_tokens))

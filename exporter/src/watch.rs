@@ -40,7 +40,7 @@ pub fn watch(model: &Model, kind: Kind, corpus: &Corpus) -> Result<Watched> {
         let end = inputs.min(start + WINDOWS / 2 * shape.context);
         let decides = match kind {
             Kind::Soft => Gates::Soft,
-            Kind::Hard => Gates::Straight,
+            Kind::Hard => Gates::StraightThrough,
             _ => Gates::Open,
         };
         let pass = model.forward(&text[start..end], shape.context, &decides, None)?;

@@ -45,6 +45,9 @@ fn paths_and_tests_named_in_the_documents_exist() {
         "host-sim/ACCURACY.md",
         "runtime/FORMAT.md",
         "firmware/models/default.md",
+        "firmware/models/default-enwik8.md",
+        "firmware/models/default-int4.md",
+        "firmware/models/halt.md",
         "exporter/RESULTS.md",
     ];
     for name in pages {

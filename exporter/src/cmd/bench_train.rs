@@ -101,7 +101,7 @@ fn compare(recipe: &Recipe, steps: usize) -> Result<Figures> {
         seed: recipe.seed,
         training_tokens: 0,
         split: Split::NineToOne,
-        routers_predict_gain: true,
+        comparable_routers: true,
     };
     let shape = config.shape()?;
     let stage = &recipe.stages[0];

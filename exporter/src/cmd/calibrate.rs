@@ -76,7 +76,7 @@ impl Cmd {
         let full = evaluate(&float, text, shape.context, &Gates::Open, &|_| ())?;
         let (rounded, rounding) = self.element.tensors(&folder)?;
         let routed = Model::new(&shape, &Parameters::new(&rounded)?, shape.blocks)?;
-        let levels = Levels::new(shape.policy, config.routers_predict_gain, open_pass(&routed, tokens, shape.context)?);
+        let levels = Levels::new(shape.policy, config.comparable_routers, open_pass(&routed, tokens, shape.context)?);
         let header = config.header(self.element.element()?, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
         let roles = model(&rounded, &shape)?;
         let bar = bar(targets.len() as u64, "points");

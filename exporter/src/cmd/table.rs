@@ -1,8 +1,7 @@
 //! `exporter table`.
 
-use crate::sweep::group::Work;
 use crate::sweep::point::read;
-use crate::sweep::table::{markdown, rows};
+use crate::sweep::table::{Table, markdown};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use std::path::PathBuf;
@@ -12,7 +11,8 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Behind dense: loss minus that of the line through the dense models of the same seed at the same
 cycles (weight multiply-accumulates of a sweep without cycles); less than 0 is better than dense.
-Means over the seeds, in brackets least and most, or each seed.
+The line has every dense model of the sweep; beyond its ends nothing is compared. Means over the
+seeds, in brackets least and most, or each seed.
 
 Examples:
   exporter table runs/sweep.jsonl
@@ -20,7 +20,7 @@ Examples:
 pub struct Cmd {
     /// Results of `exporter sweep`
     sweep: PathBuf,
-    /// Print a JSON array of rows
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -34,10 +34,10 @@ impl Cmd {
         let text = std::fs::read_to_string(&self.sweep).with_context(|| format!("cannot read {}", self.sweep.display()))?;
         let points = read(&text).with_context(|| self.sweep.display().to_string())?;
         ensure!(!points.is_empty(), "{} has no points", self.sweep.display());
-        let rows = rows(&points);
+        let table = Table::new(&points);
         match self.json {
-            true => say!("{}", serde_json::to_string_pretty(&rows)?),
-            false => say!("{}", markdown(&rows, Work::of(&points)).trim_end()),
+            true => say!("{}", serde_json::to_string_pretty(&table)?),
+            false => say!("{}", markdown(&table).trim_end()),
         }
         Ok(())
     }

@@ -57,8 +57,7 @@ impl Picture for Blocks {
     {
         let (head, body) = area.split_vertically(60);
         head.draw(&Text::new("Tokens that run each block, over training", (18, 24), text(22, INK)))?;
-        let how =
-            "soft gates: their mean; routers that halt: when they save 40% of the operations of a validation sample; first seed";
+        let how = "gates, soft or hard: their mean; routers that halt: when they save 40% of the operations of a validation sample; first seed";
         head.draw(&Text::new(how, (18, 48), text(14, GREY)))?;
         let columns = COLUMNS.min(self.panels.len());
         let areas = body.split_evenly((self.panels.len().div_ceil(columns), columns));

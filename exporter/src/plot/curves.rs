@@ -125,7 +125,9 @@ impl Picture for Curves {
             chart.draw_series([PathElement::new(below(&run.validation), category(run.recipe).stroke_width(2))])?;
         }
         let mut y = legend_of_recipes(&right, &self.recipes)? + 24;
-        for note in ["strong: validation sample,", "full depth, float", "pale: training batches;", "one line for each seed"] {
+        for note in
+            ["strong: validation sample,", "full depth or gates, float", "pale: training batches;", "one line for each seed"]
+        {
             right.draw(&Text::new(note, (4, y), text(14, GREY)))?;
             y += 22;
         }

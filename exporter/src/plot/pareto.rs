@@ -134,7 +134,7 @@ const fn name(kind: Kind) -> &'static str {
         Kind::Dense => "dense model",
         Kind::Full => "routed model, every block",
         Kind::Routed => "routers decide",
-        Kind::Half => "soft gates at 0.5",
+        Kind::Half => "gates at 0.5",
         Kind::Soft => "soft gates, nothing saved",
         Kind::SoftInitial => "soft gates before training",
         Kind::Static => "control: last blocks dropped",

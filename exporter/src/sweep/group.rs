@@ -26,7 +26,8 @@ impl Spread {
 }
 
 /// What work is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// Modelled cycles per token.
     Cycles,

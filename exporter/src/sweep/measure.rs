@@ -9,7 +9,7 @@ use crate::cost::Costs;
 use crate::evaluate::{open_pass, soft_pass};
 use crate::macs::WeightMacs;
 use crate::model::{Model, Parameters};
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::sweep::grid::Run;
 use crate::sweep::point::{Kind, Point, SCHEMA};
 use crate::sweep::prices::{element, element_name};
@@ -65,7 +65,7 @@ pub fn candidate(recipe: &Recipe, folder: &Folder) -> Result<Candidate> {
 pub fn levels(folder: &Folder, sample: &[u16]) -> Result<Levels> {
     let shape = folder.shape;
     let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
-    Ok(Levels::new(shape.policy, folder.config.routers_predict_gain, open_pass(&float, sample, shape.context)?))
+    Ok(Levels::new(shape.policy, folder.config.comparable_routers, open_pass(&float, sample, shape.context)?))
 }
 
 /// A run while it is measured.
@@ -97,19 +97,19 @@ pub fn measure(
     let candidate = candidate(&run.recipe, folder)?;
     let macs = WeightMacs::new(Blob::parse(candidate.bytes())?.shape());
     let mut judged = Judged { run, folder, settings, costs, candidate, macs, sample, text };
-    let routers = folder.shape.outputs();
-    let none = vec![f32::MAX; routers];
+    let outputs = folder.shape.outputs();
+    let none = vec![f32::MAX; outputs];
     let open = judged.candidate.evaluate(&none, text)?;
-    let mut points = vec![judged.point(if routers == 0 { Kind::Dense } else { Kind::Full }, &open, &none)?];
-    if routers > 0 {
-        judged.soft(&open, &mut points)?;
+    let mut points = vec![judged.point(if outputs == 0 { Kind::Dense } else { Kind::Full }, &open, &none)?];
+    if outputs > 0 {
+        judged.gates(&open, &mut points)?;
         judged.routed(&mut points, note)?;
     }
     Ok(points)
 }
 
 impl Judged<'_> {
-    /// `thresholds` `[routers]` are those in use: of depths that no router decides, [`f32::MAX`].
+    /// `thresholds` `[outputs]` are those in use: of depths that no router decides, [`f32::MAX`].
     fn point(&self, kind: Kind, evaluation: &Evaluation, thresholds: &[f32]) -> Result<Point> {
         // A router whose output scales the branches is evaluated in any case.
         let always = vec![0.0; thresholds.len()];
@@ -143,12 +143,22 @@ impl Judged<'_> {
         })
     }
 
-    /// Of gates that are trained soft: what they lose and save as they were trained, before they were, and when they are taken at their
-    /// word.
-    fn soft(&mut self, open: &Evaluation, points: &mut Vec<Point>) -> Result<()> {
-        if self.folder.config.routers_predict_gain {
-            return Ok(());
+    /// Of routers that were trained as gates: what they lose and save when they are taken at their word, and of soft ones as they were
+    /// trained and before they were.
+    fn gates(&mut self, open: &Evaluation, points: &mut Vec<Point>) -> Result<()> {
+        match self.run.recipe.router_stage() {
+            Some(recipe::Kind::Soft) => self.soft(open, points)?,
+            Some(recipe::Kind::Hard) => (),
+            _ => return Ok(()),
         }
+        // p < 0.5 where z < 0.
+        let middle = vec![0.0; self.folder.shape.outputs()];
+        let half = self.candidate.evaluate(&middle, self.text)?;
+        points.push(self.point(Kind::Half, &half, &middle)?);
+        Ok(())
+    }
+
+    fn soft(&self, open: &Evaluation, points: &mut Vec<Point>) -> Result<()> {
         let shape = &self.folder.shape;
         for (kind, tensors) in [(Kind::SoftInitial, &initial(shape, &self.run.recipe)), (Kind::Soft, &self.folder.tensors)] {
             let model = Model::new(shape, &Parameters::new(tensors)?, shape.blocks)?;
@@ -163,10 +173,6 @@ impl Judged<'_> {
                 ..self.point(kind, open, &vec![f32::MAX; shape.outputs()])?
             });
         }
-        // p < 0.5 where z < 0.
-        let middle = vec![0.0; shape.outputs()];
-        let half = self.candidate.evaluate(&middle, self.text)?;
-        points.push(self.point(Kind::Half, &half, &middle)?);
         Ok(())
     }
 

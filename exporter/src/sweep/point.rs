@@ -17,7 +17,7 @@ pub enum Kind {
     Full,
     /// The routers, at thresholds that save `target` on the calibration tokens, or the nearest share that they can save.
     Routed,
-    /// The routers, at probability 0.5: where gates that are trained soft say what they mean.
+    /// The routers, at probability 0.5: where routers that are trained as gates say what they mean.
     Half,
     /// Nobody: soft gates scale every block's branches and save nothing. A float model.
     Soft,

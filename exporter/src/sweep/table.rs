@@ -5,6 +5,11 @@ use crate::sweep::point::{Kind, Point};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Name of the schema.
+const SCHEMA: &str = "fathom-table/1";
+/// How much dearer than the dearest dense model a point may be that is still compared with it.
+const SLACK: f64 = 0.01;
+
 /// One way of measuring one recipe, over its seeds.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Row {
@@ -18,17 +23,39 @@ pub struct Row {
     pub depth: Option<usize>,
     /// Share of token-layer operations saved.
     pub saved: Spread,
+    /// Seeds.
+    pub seeds: Vec<u64>,
     /// Loss in nats per token.
     pub nats: Spread,
-    /// Work per token in thousands: cycles, or weight multiply-accumulates of a sweep without cycles.
+    /// Work per token in thousands of [`Table::work`].
     pub work: Spread,
-    /// By how many nats each seed is behind the line through the dense models of that seed, in the order of the seeds; none of dense models
-    /// themselves, and where a seed has no dense model of so little work.
-    pub behind: Vec<f64>,
+    /// By how many nats each seed, `[seeds]`, is behind the line through the dense models of that seed; none of dense models themselves, and
+    /// where a seed has no dense models on both sides.
+    pub behind: Option<Vec<f64>>,
 }
 
-/// Rows in the order of the points.
-pub fn rows(points: &[Point]) -> Vec<Row> {
+/// A sweep, as `exporter table --json` prints it.
+#[derive(Clone, Debug, Serialize, PartialEq)]
+pub struct Table {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// What work is: `cycles`, or `weight-macs` of a sweep without cycles.
+    pub work: Work,
+    /// The core of the cycles.
+    pub core: Option<String>,
+    /// In the order of the points.
+    pub rows: Vec<Row>,
+}
+
+impl Table {
+    /// Of the points of a sweep.
+    pub fn new(points: &[Point]) -> Self {
+        let core = points.iter().find_map(|point| point.core.clone());
+        Self { schema: SCHEMA, work: Work::of(points), core, rows: rows(points) }
+    }
+}
+
+fn rows(points: &[Point]) -> Vec<Row> {
     let work = Work::of(points);
     let dense = Dense::new(points, work);
     let row = |group: Vec<&Point>| {
@@ -42,9 +69,10 @@ pub fn rows(points: &[Point]) -> Vec<Row> {
             target: group[0].target,
             depth: group[0].depth,
             saved: spread(&|point| point.saved),
+            seeds: group.iter().map(|point| point.seed).collect(),
             nats: spread(&|point| point.nats.unwrap_or_default()),
             work: spread(&|point| work.thousands(point)),
-            behind: behind.unwrap_or_default(),
+            behind,
         }
     };
     groups(points).into_iter().map(row).collect()
@@ -65,7 +93,7 @@ impl Dense {
         Self(seeds)
     }
 
-    /// The loss for that much work: between the two models around it, beyond the dearest the dearest's.
+    /// The loss for that much work, between the two models around it.
     fn nats(&self, seed: u64, work: f64) -> Option<f64> {
         let line = self.0.get(&seed)?;
         match line.iter().position(|(dearer, _)| *dearer > work) {
@@ -74,19 +102,21 @@ impl Dense {
                 let ((low, from), (high, to)) = (line[after - 1], line[after]);
                 Some(from + (to - from) * (work - low) / (high - low))
             }
-            None => line.last().map(|(_, nats)| *nats),
+            None => line.last().filter(|(dearest, _)| work <= dearest * (1.0 + SLACK)).map(|(_, nats)| *nats),
         }
     }
 }
 
-/// The rows in Markdown: means, in brackets least and most, and of the distances from dense models each seed's.
-pub fn markdown(rows: &[Row], work: Work) -> String {
-    let unit = match work {
-        Work::Cycles => "thousand cycles",
-        Work::WeightMacs => "thousand weight MACs",
+/// The table in Markdown: means, in brackets least and most, and of the distances from dense models each seed's.
+pub fn markdown(table: &Table) -> String {
+    let unit = match (table.work, &table.core) {
+        (Work::Cycles, Some(core)) => format!("thousand cycles, {core}"),
+        (Work::Cycles, None) => "thousand cycles".into(),
+        (Work::WeightMacs, _) => "thousand weight MACs".into(),
     };
-    let mut text = format!("| recipe | who decides | saved | loss, nats | {unit} | behind dense |\n|---|---|---|---|---|---|\n");
-    for row in rows {
+    let mut text =
+        format!("| recipe | seeds | who decides | saved | loss, nats | {unit} | behind dense |\n|---|---|---|---|---|---|---|\n");
+    for row in &table.rows {
         let who = match (row.target, row.depth) {
             (Some(target), _) => format!("{} at {:.0}%", row.kind.name(), 100.0 * target),
             (None, Some(depth)) => format!("{}, {depth} blocks", row.kind.name()),
@@ -94,14 +124,15 @@ pub fn markdown(rows: &[Row], work: Work) -> String {
         };
         let Spread { mean, least, most } = row.nats;
         let nats = if least < most { format!("{mean:.4} ({least:.4} to {most:.4})") } else { format!("{mean:.4}") };
-        let behind: Vec<String> = row.behind.iter().map(|nats| format!("{nats:+.4}")).collect();
-        let behind = match &behind[..] {
+        let behind = row.behind.as_deref().unwrap_or_default();
+        let each: Vec<String> = behind.iter().map(|nats| format!("{nats:+.4}")).collect();
+        let behind = match &each[..] {
             [] => String::new(),
             [one] => one.clone(),
-            all => format!("{:+.4} ({})", Spread::of(&row.behind).mean, all.join(", ")),
+            all => format!("{:+.4} ({})", Spread::of(behind).mean, all.join(", ")),
         };
-        let (recipe, saved, work) = (&row.recipe, 100.0 * row.saved.mean, row.work.mean);
-        text += &format!("| {recipe} | {who} | {saved:.1}% | {nats} | {work:.1} | {behind} |\n");
+        let (recipe, seeds, saved, work) = (&row.recipe, row.seeds.len(), 100.0 * row.saved.mean, row.work.mean);
+        text += &format!("| {recipe} | {seeds} | {who} | {saved:.1}% | {nats} | {work:.1} | {behind} |\n");
     }
     text
 }
@@ -124,30 +155,36 @@ mod tests {
 
     #[test]
     fn each_seed_is_compared_with_its_own_dense_models() {
-        let rows = rows(&points());
-        assert_eq!(rows.len(), 3);
-        let behind: Vec<f64> = rows[2].behind.iter().map(|nats| (nats * 1e6).round() / 1e6).collect();
+        let table = Table::new(&points());
+        let rows = &table.rows;
+        assert_eq!((rows.len(), &rows[2].seeds[..]), (3, &[1, 2][..]));
+        let behind: Vec<f64> = rows[2].behind.iter().flatten().map(|nats| (nats * 1e6).round() / 1e6).collect();
         assert_eq!(behind, [-0.1, 0.05]);
-        assert!(rows[..2].iter().all(|row| row.behind.is_empty()));
-        let text = markdown(&rows, Work::WeightMacs);
-        assert!(text.contains("| large | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 |  |\n"), "{text}");
-        let routed = "| routed | routed at 50% | 50.0% | 1.4500 (1.4000 to 1.5000) | 2.2 | -0.0250 (-0.1000, +0.0500) |\n";
+        assert!(rows[..2].iter().all(|row| row.behind.is_none()));
+        let text = markdown(&table);
+        assert!(text.contains("| large | 2 | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 |  |\n"), "{text}");
+        let routed = "| routed | 2 | routed at 50% | 50.0% | 1.4500 (1.4000 to 1.5000) | 2.2 | -0.0250 (-0.1000, +0.0500) |\n";
         assert!(text.ends_with(routed), "{text}");
     }
 
     #[test]
-    fn beyond_the_dearest_dense_model_it_stands_and_below_the_cheapest_nothing_does() {
-        let of = |work: f64| {
+    fn what_has_no_dense_model_on_both_sides_is_not_compared() {
+        let of = |seed: u64, work: f64| {
             let mut points = points();
-            points.push(point("other", 1, Kind::Full, None, work, 1.0));
+            points.push(point("other", seed, Kind::Full, None, work, 1.0));
             rows(&points).pop().unwrap().behind
         };
-        assert_eq!(of(9000.0), [0.0]);
-        assert_eq!(of(3000.0), [0.0]);
-        assert_eq!(of(1000.0), [-1.0]);
-        assert!(of(999.0).is_empty());
-        let mut points = points();
-        points.push(point("other", 3, Kind::Full, None, 2000.0, 1.0));
-        assert!(rows(&points).pop().unwrap().behind.is_empty());
+        assert_eq!(of(1, 1000.0), Some(vec![-1.0]));
+        assert_eq!((of(1, 999.0), of(3, 2000.0)), (None, None));
+        assert_eq!(of(1, 3000.0), Some(vec![0.0]));
+        // As dear as the dearest, for all that a router takes.
+        assert_eq!((of(1, 3029.0), of(1, 3031.0)), (Some(vec![0.0]), None));
+    }
+
+    #[test]
+    fn kinds_are_named_as_in_the_record() {
+        for kind in [Kind::Dense, Kind::Routed, Kind::SoftInitial, Kind::Confidence, Kind::Half] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
     }
 }

@@ -52,7 +52,7 @@ fn thresholds_save_their_share_of_held_out_text_within_one_point() {
         let shape = folder.shape;
         let float = Model::new(&shape, &Parameters::new(&folder.tensors).unwrap(), shape.blocks).unwrap();
         let levels =
-            Levels::new(shape.policy, folder.config.routers_predict_gain, open_pass(&float, sample, shape.context).unwrap());
+            Levels::new(shape.policy, folder.config.comparable_routers, open_pass(&float, sample, shape.context).unwrap());
         let header = folder.config.header(Element::Int8, &[], 0, 0.0).unwrap();
         let mut candidate = Candidate::new(&header, &model(&folder.tensors, &shape).unwrap()).unwrap();
         for target in [0.1, 0.2, 0.3] {

@@ -140,7 +140,7 @@ fn the_tiny_recipe_learns_and_its_routers_leave_the_trunk_alone() {
 /// The convention that calibration and the runtime rest on: z = -gain, so a token that gains much has a low z and stays active. With
 /// the sign the other way, every loss still falls in training and every halted token is the wrong one.
 #[test]
-fn routers_predict_the_negative_of_the_loss_still_to_be_gained() {
+fn routers_predict_the_negative_of_the_distance_from_full_depth() {
     let root = tempfile::tempdir().unwrap();
     let mut recipe = Recipe::parse(TINY).unwrap();
     recipe.stages.iter_mut().for_each(|stage| stage.tokens *= 16); // until depth is worth something

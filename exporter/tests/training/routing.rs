@@ -41,7 +41,7 @@ fn shape(policy: Policy, cache: Cache, soft_scaling: bool, modern: bool) -> Shap
         corpus_sha256: [0; 32],
         seed: 0,
         training_tokens: 0,
-        routers_predict_gain: true,
+        comparable_routers: true,
     };
     let header: Header = config.header(fathom::format::Element::F16, &[], 0, 0.0).unwrap();
     let Tokenizer::Bytes { alphabet } = &header.tokenizer;
@@ -249,7 +249,8 @@ fn soft_gates_scale_and_never_mask() {
 fn straight_gates_run_what_thresholds_of_one_half_do() {
     for shape in shapes().into_iter().filter(|shape| !shape.has_exits() && !shape.soft_scaling) {
         let (model, tokens) = (model(&shape, 10), tokens(10));
-        let (straight, hard) = (forward(&model, &tokens, &Gates::Straight), forward(&model, &tokens, &Gates::Hard(&[0.0; 3])));
+        let (straight, hard) =
+            (forward(&model, &tokens, &Gates::StraightThrough), forward(&model, &tokens, &Gates::Hard(&[0.0; 3])));
         assert_eq!(straight.active, hard.active);
         assert!(straight.active.iter().flatten().any(|active| !active));
         for (a, b) in values(&straight, 4).concat().into_iter().zip(values(&hard, 4).concat()) {

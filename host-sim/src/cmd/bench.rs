@@ -63,7 +63,7 @@ pub struct Cmd {
     /// Positions that attention looks at
     #[arg(long, value_name = "N", default_value_t = 128, help_heading = CASE)]
     positions: u16,
-    /// The model of token and block_inactive [default: firmware/models/default.fathom]
+    /// The model of token and block_inactive [default: firmware/models/halt.fathom]
     #[arg(long, value_name = "BLOB")]
     model: Option<PathBuf>,
     /// The firmware image, with the bench image beside it [default: built for the core by firmware/build-image]
@@ -167,7 +167,7 @@ impl Cmd {
     fn read_model(&self) -> Result<Vec<u8>> {
         let path = match &self.model {
             Some(path) => path.clone(),
-            None => firmware::workspace()?.join(Path::new("firmware/models/default.fathom")),
+            None => firmware::workspace()?.join(Path::new("firmware/models/halt.fathom")),
         };
         std::fs::read(&path).with_context(|| format!("cannot read the model {}", path.display()))
     }

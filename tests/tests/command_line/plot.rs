@@ -19,9 +19,12 @@ fn the_pictures_of_a_sweep_name_its_recipes_and_are_the_same_every_time() {
     let printed = succeed(&mut exporter(&["plot", &results, "--out", &out]));
     assert_eq!(printed.lines().count(), 6, "{printed}");
     let table = succeed(&mut exporter(&["table", &results]));
-    assert!(table.contains("\n| dense | dense | 0.0% |") && table.contains("\n| halt | full | 0.0% |"), "{table}");
-    let rows: serde_json::Value = serde_json::from_str(&succeed(&mut exporter(&["table", &results, "--json"]))).unwrap();
-    assert_eq!(rows.as_array().unwrap().len(), table.lines().count() - 2);
+    assert!(table.contains("\n| dense | 2 | dense | 0.0% |") && table.contains("\n| halt | 2 | full | 0.0% |"), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&succeed(&mut exporter(&["table", &results, "--json"]))).unwrap();
+    assert_eq!(
+        (json["schema"].as_str(), json["rows"].as_array().unwrap().len()),
+        (Some("fathom-table/1"), table.lines().count() - 2)
+    );
     succeed(&mut exporter(&["plot", &results, "--out", &again]));
     for name in ["pareto", "curves", "blocks"] {
         let file = |folder: &str, extension: &str| Path::new(folder).join(name).with_extension(extension);

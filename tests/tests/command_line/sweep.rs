@@ -137,6 +137,28 @@ fn every_run_is_measured_beside_its_controls() {
 }
 
 #[test]
+fn gates_are_measured_where_they_say_what_they_mean() {
+    let scene = Scene::default();
+    let (model, _) = TINY.split_once("[[stage]]").unwrap();
+    let stage =
+        |kind: &str| format!("[[stage]]\nkind = \"{kind}\"\ntokens = 512\nbatch = 4\nlearning_rate = 3e-3\nlambda = 1.0\n");
+    let hard = format!("{model}{}save = 0.3\n", stage("hard"));
+    let recipes = [
+        scene.write("hard.toml", hard.as_bytes()),
+        scene.write("soft.toml", format!("{model}{}", stage("soft")).as_bytes()),
+        scene.write("both.toml", format!("{model}{}{}save = 0.3\n", stage("soft"), stage("hard")).as_bytes()),
+    ];
+    let folder = scene.path("runs");
+    succeed(sweep(&scene, &recipes, &folder).args(["--controls", "static"]));
+    let points = points(&folder);
+    let has = |recipe: &str, kind: Kind| points.iter().any(|point| point.recipe == recipe && point.kind == kind);
+    for (recipe, soft) in [("hard", false), ("soft", true), ("both", false)] {
+        assert!(has(recipe, Kind::Half), "{recipe}");
+        assert_eq!((has(recipe, Kind::Soft), has(recipe, Kind::SoftInitial)), (soft, soft), "{recipe}");
+    }
+}
+
+#[test]
 fn a_run_that_fails_leaves_the_others() {
     let scene = Scene::default();
     let [_, dense] = recipes(&scene);
