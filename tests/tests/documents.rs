@@ -87,7 +87,7 @@ fn figures_of_the_default_model_are_those_in_its_blob() {
     let blob = Blob::parse(bytes.bytes()).unwrap();
     let (page, readme) = (document("firmware/models/default.md"), document("README.md"));
     for (index, point) in blob.header().operating_points.iter().enumerate() {
-        let saved = format!("{:.1}%", 100.0 * point.saved).replace("0.0%", "0%").replace("-0%", "0%");
+        let saved = if point.saved < 5e-4 { "0%".into() } else { format!("{:.1}%", 100.0 * point.saved) };
         let figures = format!("{saved} | {:.4} |", point.loss_nats);
         let row = |text: &str| text.lines().find(|line| line.starts_with(&format!("| {index} "))).map(str::to_owned);
         let on_page = row(&page).expect("the model's page has a row per point");
