@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Name of the schema.
-const SCHEMA: &str = "fathom-table/1";
+pub const SCHEMA: &str = "fathom-table/1";
 /// How much dearer than the dearest dense model a point may be that is still compared with it.
 const SLACK: f64 = 0.01;
 
