@@ -76,7 +76,7 @@ fn mask(active: &[bool]) -> Result<Option<Tensor>> {
     Ok(Some(Tensor::from_vec(mask, (active.len(), 1), &Device::Cpu)?))
 }
 
-/// `1 - p` of outputs `z` `[n]`. Beyond 30 it is 0 or 1 in f32 anyway, and an infinite exponential would have no gradient but NaN.
+/// `1 - p` of outputs `z` `[n]`. Beyond 30 it is within 1e-13 of 0 or 1, and an infinite exponential would have no gradient but NaN.
 fn open(z: &Tensor) -> Result<Tensor> {
     (z.clamp(-30f32, 30f32)?.exp()? + 1.0)?.recip()
 }
