@@ -13,7 +13,7 @@ use crate::ops::imitation::imitation;
 use crate::random::Purpose;
 use crate::recipe::Stage;
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use fathom::format::{Cache, Shape};
 use rand::Rng;
 
@@ -88,7 +88,7 @@ fn mean_at(losses: &[Tensor], possible: &[usize], depths: &[u8]) -> Result<Tenso
         if here.iter().all(|here| *here == 0.0) {
             continue;
         }
-        let sum = (losses * Tensor::from_vec(here, depths.len(), &Device::Cpu)?)?.sum_all()?;
+        let sum = (losses * Tensor::from_vec(here, depths.len(), losses.device())?)?.sum_all()?;
         total = Some(match total {
             Some(total) => (total + sum)?,
             None => sum,

@@ -13,13 +13,21 @@ use std::collections::BTreeMap;
 pub struct Parameters(pub BTreeMap<String, Var>);
 
 impl Parameters {
-    /// Variables with the values of `tensors`.
+    /// Variables with the values of `tensors`, on the CPU.
     ///
     /// # Errors
     /// Those of candle.
     pub fn new(tensors: &Tensors) -> Result<Self> {
+        Self::on(&Device::Cpu, tensors)
+    }
+
+    /// The same where a model is to be trained.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn on(device: &Device, tensors: &Tensors) -> Result<Self> {
         let var = |(name, (shape, values)): (&String, &(Vec<usize>, Vec<f32>))| {
-            Ok((name.clone(), Var::from_vec(values.clone(), shape.as_slice(), &Device::Cpu)?))
+            Ok((name.clone(), Var::from_vec(values.clone(), shape.as_slice(), device)?))
         };
         Ok(Self(tensors.iter().map(var).collect::<Result<_>>()?))
     }

@@ -6,7 +6,7 @@ use crate::ops::imitation::imitation;
 use crate::random::Purpose;
 use crate::recipe::Stage;
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use fathom::format::Shape;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -151,5 +151,5 @@ fn dropped(x: &Tensor, share: f64, random: &mut impl Rng) -> candle_core::Result
     let keep = (1.0 / (1.0 - share)) as f32;
     let limit = (share * f64::from(u32::MAX)) as u32;
     let mask: Vec<f32> = (0..x.elem_count()).map(|_| if random.random::<u32>() < limit { 0.0 } else { keep }).collect();
-    x * Tensor::from_vec(mask, x.shape(), &Device::Cpu)?
+    x * Tensor::from_vec(mask, x.shape(), x.device())?
 }

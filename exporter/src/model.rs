@@ -68,12 +68,12 @@ struct Around<'a> {
 }
 
 /// `[n, 1]`, none where every token is active.
-fn mask(active: &[bool]) -> Result<Option<Tensor>> {
+fn mask(active: &[bool], device: &Device) -> Result<Option<Tensor>> {
     if active.iter().all(|active| *active) {
         return Ok(None);
     }
     let mask: Vec<f32> = active.iter().map(|active| f32::from(u8::from(*active))).collect();
-    Ok(Some(Tensor::from_vec(mask, (active.len(), 1), &Device::Cpu)?))
+    Ok(Some(Tensor::from_vec(mask, (active.len(), 1), device)?))
 }
 
 /// `1 - p` of outputs `z` `[n]`. Beyond 30 it is within 1e-13 of 0 or 1, and an infinite exponential would have no gradient but NaN.
@@ -150,11 +150,11 @@ impl Model {
     /// # Errors
     /// Those of candle.
     pub fn forward(&self, tokens: &[u16], time: usize, gates: &Gates<'_>, mut dropout: Option<&mut Dropout<'_>>) -> Result<Pass> {
-        let n = tokens.len();
-        let ids = Tensor::from_vec(tokens.iter().map(|token| u32::from(*token)).collect(), n, &Device::Cpu)?;
+        let (n, device) = (tokens.len(), self.embedding.device());
+        let ids = Tensor::from_vec(tokens.iter().map(|token| u32::from(*token)).collect(), n, device)?;
         let mut h = self.embedding.index_select(&ids, 0)?;
         if let Some(position) = &self.position {
-            let places = Tensor::from_vec((0..n).map(|i| (i % time) as u32).collect::<Vec<_>>(), n, &Device::Cpu)?;
+            let places = Tensor::from_vec((0..n).map(|i| (i % time) as u32).collect::<Vec<_>>(), n, device)?;
             h = (h + position.index_select(&places, 0)?)?;
         }
         let mut pass = Pass {
@@ -190,7 +190,7 @@ impl Model {
                 _ => None,
             };
             // A straight gate is its own mask, and needs the branch of a token that it stops to know what it stopped.
-            let mask = if matches!(gates, Gates::StraightThrough) { None } else { mask(&active)? };
+            let mask = if matches!(gates, Gates::StraightThrough) { None } else { mask(&active, device)? };
             let around = Around { time, active: &active, made: pass.key_values.get(index), gate, mask };
             let (inputs, key_values);
             (h, inputs, key_values) = self.block(block, &h, &around, dropout.as_deref_mut())?;
@@ -208,7 +208,8 @@ impl Model {
                 continue;
             }
             for (place, block) in (self.shape.trunk()..).zip(blocks) {
-                let around = Around { time, active: &leaves, made: pass.key_values.get(place), gate: None, mask: mask(&leaves)? };
+                let around =
+                    Around { time, active: &leaves, made: pass.key_values.get(place), gate: None, mask: mask(&leaves, device)? };
                 (h, ..) = self.block(block, &h, &around, dropout.as_deref_mut())?;
                 pass.active[place].iter_mut().zip(&leaves).for_each(|(active, leaves)| *active |= leaves);
             }

@@ -4,8 +4,8 @@ use crate::checkpoint::{CheckpointError, Role, Tensors};
 use crate::model::Parameters;
 use crate::muon::{MOMENTUM, orthogonal};
 use crate::recipe::Schedule;
+use candle_core::Tensor;
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 
 const BETA1: f64 = 0.9;
@@ -117,7 +117,7 @@ impl Optimiser {
             let mut values = var.flatten_all()?.to_vec1::<f32>()?;
             if let (Some(rate), true) = (matrix_rate, in_block) {
                 muon(&mut values, var.dims2()?, role, &gradient, clip, first, (keep, rate as f32));
-                var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+                var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
                 continue;
             }
             for (((value, g), m), v) in values.iter_mut().zip(&gradient).zip(first).zip(second) {
@@ -126,7 +126,7 @@ impl Optimiser {
                 *v = b2 * *v + (1.0 - b2) * g * g;
                 *value = *value * keep - rate1 * *m / ((*v * scale2).sqrt() + EPSILON as f32);
             }
-            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+            var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
         }
         Ok(norm)
     }
@@ -167,6 +167,7 @@ pub fn share_of_peak(step: usize, steps: usize, warmup: usize, schedule: Schedul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
 
     #[test]
     fn the_rate_warms_up_and_falls_to_a_tenth_or_to_nothing() {

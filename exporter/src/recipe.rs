@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_committed_recipes_parse_and_pass_the_shape_rules() {
-        for folder in ["recipes", "recipes/compare"] {
+        for folder in ["recipes", "recipes/compare", "recipes/soft"] {
             let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();

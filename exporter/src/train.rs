@@ -17,6 +17,7 @@ use crate::recipe::{Kind, Recipe, Stage};
 use crate::rounding::round_blocks;
 use crate::watch::{self, watch};
 use anyhow::{Context, Result, bail};
+pub use candle_core::Device;
 use fathom::format::Shape;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct Options<'a> {
     pub resume: bool,
     /// Start from the weights of this checkpoint, not from random ones; unused when resuming.
     pub from: Option<&'a Path>,
+    /// Where the model is trained.
+    pub device: &'a Device,
     /// Stop after this many steps in all (tests of resuming); none: at the end of the recipe.
     pub stop_after: Option<usize>,
 }
@@ -92,19 +95,21 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
         if let Some(teacher) = &teacher {
             checkpoint::check(teacher, &shape)?;
         }
-        let teacher = teacher.as_ref().map(Parameters::new).transpose()?;
-        Run { shape, config, recipe, corpus, parameters: Parameters::new(&tensors)?, optimiser, progress, teacher }
+        let teacher = teacher.as_ref().map(|teacher| Parameters::on(options.device, teacher)).transpose()?;
+        let parameters = Parameters::on(options.device, &tensors)?;
+        Run { shape, config, recipe, corpus, device: options.device, parameters, optimiser, progress, teacher }
     } else {
         let (tensors, tokens) = match options.from {
             Some(folder) => trained_before(folder, &config)?,
             None => (initial(&shape, recipe), 0),
         };
-        let parameters = Parameters::new(&tensors)?;
+        let parameters = Parameters::on(options.device, &tensors)?;
         Run {
             shape,
             config,
             recipe,
             corpus,
+            device: options.device,
             parameters,
             optimiser: Optimiser::default(),
             progress: Progress { recipe: fingerprint, tokens, ..Progress::default() },
@@ -197,6 +202,7 @@ struct Run<'a> {
     config: Config,
     recipe: &'a Recipe,
     corpus: &'a Corpus,
+    device: &'a Device,
     parameters: Parameters,
     optimiser: Optimiser,
     progress: Progress,
@@ -336,11 +342,11 @@ impl Run<'_> {
     fn start_quantising(&mut self, stage: &Stage) -> Result<()> {
         let mut tensors = self.parameters.tensors()?;
         if stage.imitation > 0.0 {
-            self.teacher = Some(Parameters::new(&tensors)?);
+            self.teacher = Some(Parameters::on(self.device, &tensors)?);
         }
         let text = &self.corpus.training()[..ROUNDING_TOKENS.min(self.corpus.training().len())];
         round_on_text(&mut tensors, &self.shape, text, INT4, &|_, _| true, &|| ())?;
-        self.parameters = Parameters::new(&tensors)?;
+        self.parameters = Parameters::on(self.device, &tensors)?;
         Ok(())
     }
 
@@ -348,7 +354,7 @@ impl Run<'_> {
     fn finish_quantising(&mut self) -> Result<()> {
         let mut tensors = self.parameters.tensors()?;
         round_blocks(&mut tensors, &self.shape, INT4);
-        self.parameters = Parameters::new(&tensors)?;
+        self.parameters = Parameters::on(self.device, &tensors)?;
         self.teacher = None;
         Ok(())
     }

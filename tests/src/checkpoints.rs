@@ -9,7 +9,7 @@ use fathom_exporter::corpus::Corpus;
 use fathom_exporter::metrics::Metrics;
 use fathom_exporter::recipe::{MlpName, NormName, PolicyName, PositionName, Recipe};
 use fathom_exporter::split::Split;
-use fathom_exporter::train::{Options, train};
+use fathom_exporter::train::{Device, Options, train};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -123,7 +123,14 @@ impl Variant {
             renewed.push(self.name);
             let recipe = self.recipe();
             let (_file, corpus) = tiny_corpus(usize::from(recipe.model.context));
-            let options = Options { folder: &folder, checkpoint_every: usize::MAX, resume: false, from: None, stop_after: None };
+            let options = Options {
+                folder: &folder,
+                checkpoint_every: usize::MAX,
+                resume: false,
+                from: None,
+                device: &Device::Cpu,
+                stop_after: None,
+            };
             train(&recipe, &corpus, &options, &mut Metrics::new(None)).expect("a tiny recipe trains");
         }
         Folder::load(&folder).expect("the checkpoint is committed")

@@ -9,6 +9,7 @@ macro_rules! say {
 
 pub mod bench_train;
 pub mod calibrate;
+pub mod device;
 pub mod element;
 pub mod eval;
 pub mod export;

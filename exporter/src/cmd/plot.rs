@@ -8,7 +8,7 @@ use crate::plot::picture::{Picture, write};
 use crate::plot::reading;
 use crate::plot::surprise::Surprise;
 use crate::sweep::group::recipes;
-use crate::sweep::point::read;
+use crate::sweep::point::read_file;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -50,9 +50,7 @@ impl Cmd {
     /// # Errors
     /// One line for the user.
     pub fn run(self) -> Result<()> {
-        let text = std::fs::read_to_string(&self.sweep).with_context(|| format!("cannot read {}", self.sweep.display()))?;
-        let points = read(&text).with_context(|| self.sweep.display().to_string())?;
-        ensure!(!points.is_empty(), "{} has no points", self.sweep.display());
+        let points = read_file(&self.sweep)?;
         let names = recipes(&points);
         let folder = self.sweep.parent().unwrap_or_else(|| Path::new(""));
         let runs = trained(&points, folder)?;

@@ -1,6 +1,7 @@
 //! `exporter sweep`.
 
 use super::bar;
+use super::device::DeviceName;
 use crate::corpus::Corpus;
 use crate::cost::{Costs, host_sim};
 use crate::split::Split;
@@ -45,6 +46,9 @@ pub struct Cmd {
     /// Runs at a time [default: one for each core]
     #[arg(long)]
     jobs: Option<usize>,
+    /// Where the models are trained
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceName,
     /// Shares of token-layer operations to save
     #[arg(long, value_delimiter = ',', default_value = "0.1,0.2,0.3,0.4,0.5,0.6", value_name = "SHARE,...")]
     targets: Vec<f64>,
@@ -145,6 +149,7 @@ impl Cmd {
             controls: self.controls.iter().map(|name| (*name).into()).collect(),
             core: prices.map(|prices| prices.core),
         };
+        let device = self.device.open()?;
         let bar = bar(runs.iter().map(Run::tokens).sum(), "tokens");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let sweep = Sweep {
@@ -153,6 +158,7 @@ impl Cmd {
             corpus: &corpus,
             settings: &settings,
             folder: &self.folder,
+            device: &device,
             checkpoint_every: self.checkpoint_every,
             bar: bar.clone(),
         };

@@ -1,8 +1,8 @@
 //! `exporter table`.
 
-use crate::sweep::point::read;
+use crate::sweep::point::read_file;
 use crate::sweep::table::{Table, markdown};
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -31,10 +31,7 @@ impl Cmd {
     /// # Errors
     /// One line for the user.
     pub fn run(self) -> Result<()> {
-        let text = std::fs::read_to_string(&self.sweep).with_context(|| format!("cannot read {}", self.sweep.display()))?;
-        let points = read(&text).with_context(|| self.sweep.display().to_string())?;
-        ensure!(!points.is_empty(), "{} has no points", self.sweep.display());
-        let table = Table::new(&points);
+        let table = Table::new(&read_file(&self.sweep)?);
         match self.json {
             true => say!("{}", serde_json::to_string_pretty(&table)?),
             false => say!("{}", markdown(&table).trim_end()),

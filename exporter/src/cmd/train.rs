@@ -1,5 +1,6 @@
 //! `exporter train`.
 
+use super::device::DeviceName;
 use crate::corpus::Corpus;
 use crate::metrics::Metrics;
 use crate::recipe::Recipe;
@@ -42,6 +43,9 @@ pub struct Cmd {
     /// Threads; their number changes no bit of the result [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Where the model is trained
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceName,
     /// Replace a checkpoint that is already there
     #[arg(long, conflicts_with = "resume")]
     force: bool,
@@ -76,12 +80,14 @@ impl Cmd {
             let tensors = self.out.join(crate::checkpoint::TENSORS_FILE);
             std::fs::remove_file(&tensors).with_context(|| format!("cannot remove {}", tensors.display()))?;
         }
+        let device = self.device.open()?;
         let mut metrics = Metrics::new(Some(&self.out.join("metrics.jsonl")));
         let options = Options {
             folder: &self.out,
             checkpoint_every: self.checkpoint_every,
             resume: self.resume && there,
             from: self.from.as_deref(),
+            device: &device,
             stop_after: None,
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build()?;

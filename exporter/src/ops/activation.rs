@@ -1,7 +1,7 @@
 //! The MLP's activations: SwiGLU, GELU (tanh approximation), squared ReLU.
 
 use super::simd::{sigmoid, vectorised};
-use super::{TASK_ROWS, slice, with_slice};
+use super::{TASK_ROWS, plain, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use fathom::format::Mlp;
 use rayon::prelude::*;
@@ -11,6 +11,9 @@ use rayon::prelude::*;
 /// # Errors
 /// Those of candle.
 pub fn activate(x: &Tensor, mlp: Mlp) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return plain::activate(x, mlp);
+    }
     x.contiguous()?.apply_op1(Activation(mlp))
 }
 

@@ -2,7 +2,7 @@
 
 use super::matmul::{Extent, Matrix, Triangle, product};
 use super::simd::{dot, exponentials, largest, vectorised};
-use super::{slice, with_slice};
+use super::{plain, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -46,7 +46,17 @@ impl Attention {
     /// # Errors
     /// Those of candle.
     pub fn apply(self, query_key_value: &Tensor) -> Result<Tensor> {
+        if query_key_value.device().is_cpu() { self.fused(query_key_value) } else { self.plain(query_key_value) }
+    }
+
+    pub(super) fn fused(self, query_key_value: &Tensor) -> Result<Tensor> {
         query_key_value.contiguous()?.apply_op1(self)
+    }
+
+    pub(super) fn plain(&self, query_key_value: &Tensor) -> Result<Tensor> {
+        let (n, width) = (query_key_value.dims2()?.0, self.width());
+        let rows = query_key_value.reshape((n / self.time, self.time, self.stride()))?;
+        plain::attend(self, &rows.narrow(2, 0, width)?, &rows.narrow(2, width, self.stride() - width)?)?.reshape((n, width))
     }
 
     /// Width of a token's queries, and of the result.

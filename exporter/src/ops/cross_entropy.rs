@@ -1,7 +1,7 @@
 //! Cross-entropy of each token from its logits.
 
 use super::simd::{exp, exponentials, largest, sum_of, vectorised};
-use super::{TASK_ROWS, slice, with_slice};
+use super::{TASK_ROWS, plain, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -10,6 +10,9 @@ use rayon::prelude::*;
 /// # Errors
 /// Those of candle.
 pub fn cross_entropy(logits: &Tensor, targets: &[u16]) -> Result<Tensor> {
+    if !logits.device().is_cpu() {
+        return plain::cross_entropy(logits, targets);
+    }
     logits.contiguous()?.apply_op1(CrossEntropy { targets: targets.to_vec() })
 }
 

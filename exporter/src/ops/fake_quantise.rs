@@ -1,6 +1,6 @@
 //! Weights as few-bit integers would give them, with a gradient as if they had not been rounded.
 
-use super::{slice, with_slice};
+use super::{plain, slice, with_slice};
 use crate::rounding::search_rows;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
@@ -10,7 +10,21 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 /// # Errors
 /// Those of candle.
 pub fn fake_quantise(weight: &Tensor, limit: i8) -> Result<Tensor> {
+    if !weight.device().is_cpu() {
+        return plain::fake_quantise(weight, limit);
+    }
     weight.contiguous()?.apply_op1(FakeQuantise { limit })
+}
+
+/// `weight` as the integers of its rows give it.
+pub(super) fn rounded(weight: &[f32], columns: usize, limit: i8) -> Vec<f32> {
+    search_rows(weight, columns, limit).weights()
+}
+
+/// The largest weight that rounding follows, of a row as it was rounded: half a step beyond its largest integer, which occurs where
+/// anything lies beyond it.
+pub(super) fn largest_followed(rounded: &[f32], limit: i8) -> f32 {
+    (1.0 + 0.5 / f32::from(limit)) * rounded.iter().fold(0f32, |largest, r| largest.max(r.abs()))
 }
 
 struct FakeQuantise {
@@ -25,12 +39,11 @@ impl CustomOp1 for FakeQuantise {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let weight = slice(storage, layout, "fake-quantise")?;
         let (_, columns) = layout.shape().dims2()?;
-        Ok((CpuStorage::F32(search_rows(weight, columns, self.limit).weights()), layout.shape().clone()))
+        Ok((CpuStorage::F32(rounded(weight, columns, self.limit)), layout.shape().clone()))
     }
 
     fn bwd(&self, weight: &Tensor, rounded: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let columns = weight.dims2()?.1;
-        let half_beyond = 1.0 + 0.5 / f32::from(self.limit);
         let mut passed = Vec::with_capacity(weight.elem_count());
         with_slice(weight, |weight| {
             with_slice(rounded, |rounded| {
@@ -38,8 +51,7 @@ impl CustomOp1 for FakeQuantise {
                     let rows =
                         weight.chunks_exact(columns).zip(rounded.chunks_exact(columns)).zip(gradient.chunks_exact(columns));
                     for ((weight, rounded), gradient) in rows {
-                        // Where anything lies beyond the largest integer, the largest integer occurs.
-                        let end = half_beyond * rounded.iter().fold(0f32, |largest, r| largest.max(r.abs()));
+                        let end = largest_followed(rounded, self.limit);
                         passed.extend(weight.iter().zip(gradient).map(|(w, g)| if w.abs() > end { 0.0 } else { *g }));
                     }
                     Ok(())

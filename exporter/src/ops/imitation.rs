@@ -1,6 +1,6 @@
 //! How far a model's predictions are from a teacher's.
 
-use super::{slice, with_slice};
+use super::{plain, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 /// Kullback-Leibler divergence of `softmax(logits)` from `softmax(teacher)` in nats, `[n]`; both `[n, vocabulary]`. No gradient reaches
@@ -9,6 +9,9 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 /// # Errors
 /// Those of candle.
 pub fn imitation(logits: &Tensor, teacher: &Tensor) -> Result<Tensor> {
+    if !logits.device().is_cpu() {
+        return plain::imitation(logits, teacher);
+    }
     logits.contiguous()?.apply_op1(Imitation { teacher: teacher.flatten_all()?.to_vec1()? })
 }
 

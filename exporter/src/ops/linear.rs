@@ -1,7 +1,7 @@
 //! Matrices times activations, with both gradients from the matrices as they lie in memory.
 
 use super::matmul::{Extent, Matrix, product_shared};
-use super::{slice, with_slice};
+use super::{plain, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 /// `x weight^T` `[n, rows]`; `x` `[n, columns]`, `weight` `[rows, columns]`.
@@ -9,6 +9,9 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 /// # Errors
 /// Those of candle.
 pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return plain::linear(x, weight);
+    }
     x.contiguous()?.apply_op2(&weight.contiguous()?, Linear)
 }
 
@@ -17,6 +20,9 @@ pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// Those of candle.
 pub fn linear_pair(x: &Tensor, first: &Tensor, second: &Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return Tensor::cat(&[plain::linear(x, first)?, plain::linear(x, second)?], 1);
+    }
     x.contiguous()?.apply_op3(&first.contiguous()?, &second.contiguous()?, Pair)
 }
 

@@ -1,5 +1,6 @@
 //! Fused operations with their own backward passes: candle's op-by-op forms take several times as long on a CPU. Each is checked
-//! against finite differences, or, where rounding has none, over steps of whole integers.
+//! against finite differences, or, where rounding has none, over steps of whole integers, and against its plain form, which takes its
+//! place on every other device.
 
 pub mod activation;
 pub mod attention;
@@ -9,6 +10,7 @@ pub mod imitation;
 pub mod linear;
 pub(crate) mod matmul;
 pub mod norm;
+pub mod plain;
 mod simd;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};

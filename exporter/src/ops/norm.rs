@@ -1,7 +1,7 @@
 //! RMSNorm and LayerNorm without bias: `y = (x - mean) / sqrt(var + eps) * weight`, mean 0 for RMSNorm.
 
 use super::simd::{dot, sum_of, vectorised};
-use super::{TASK_ROWS, slice, with_slice};
+use super::{TASK_ROWS, plain, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use fathom::NORM_EPSILON;
 use rayon::prelude::*;
@@ -11,6 +11,9 @@ use rayon::prelude::*;
 /// # Errors
 /// Those of candle.
 pub fn norm(x: &Tensor, weight: &Tensor, centred: bool) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return plain::norm(x, weight, centred);
+    }
     x.contiguous()?.apply_op2(weight, Norm { centred })
 }
 

@@ -19,49 +19,23 @@ pub struct Mark {
 /// Marks by recipe and kind, from little work to much. Points that differ in their seed alone are one mark; points without a loss are none.
 pub fn marks(points: &[Point], work: Work) -> Vec<Mark> {
     let names = recipes(points);
-    let mark = |group: Vec<&Point>| Mark {
-        recipe: names.iter().position(|name| *name == group[0].recipe).unwrap_or_default(),
-        kind: group[0].kind,
-        work: Spread::of(&group.iter().map(|point| work.thousands(point)).collect::<Vec<_>>()),
-        nats: Spread::of(&group.iter().filter_map(|point| point.nats).collect::<Vec<_>>()),
+    let mark = |group: Vec<&Point>| {
+        Some(Mark {
+            recipe: names.iter().position(|name| *name == group[0].recipe).unwrap_or_default(),
+            kind: group[0].kind,
+            work: Spread::of(&group.iter().map(|point| work.thousands(point)).collect::<Vec<_>>()),
+            nats: Spread::of_some(group.iter().map(|point| point.nats))?,
+        })
     };
-    let mut marks: Vec<Mark> = groups(points).into_iter().map(mark).collect();
+    let mut marks: Vec<Mark> = groups(points).into_iter().filter_map(mark).collect();
     marks.sort_by(|a, b| (a.recipe, a.kind).cmp(&(b.recipe, b.kind)).then(a.work.mean.total_cmp(&b.work.mean)));
     marks
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::sweep::point::SCHEMA;
-
-    /// A point with these fields and nothing remarkable in the others.
-    pub(crate) fn point(recipe: &str, seed: u64, kind: Kind, target: Option<f64>, work: f64, nats: f64) -> Point {
-        Point {
-            schema: SCHEMA.into(),
-            recipe: recipe.into(),
-            seed,
-            corpus: "text.txt".into(),
-            split: Default::default(),
-            training_tokens: 1,
-            blocks: 2,
-            element: "int8".into(),
-            kind,
-            target,
-            depth: None,
-            nats: Some(nats),
-            bits_per_character: Some(nats / std::f64::consts::LN_2),
-            saved: target.unwrap_or_default(),
-            alpha: None,
-            weight_macs: work,
-            cycles: None,
-            core: None,
-            active: vec![1.0, 1.0],
-            depths: vec![0, 0, 1],
-            evaluated_tokens: 1,
-            calibration_tokens: 1,
-        }
-    }
+    use crate::sweep::point::tests::point;
 
     #[test]
     fn seeds_become_one_mark_and_targets_do_not() {

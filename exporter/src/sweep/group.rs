@@ -15,6 +15,12 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Of the values that there are; none of none.
+    pub fn of_some(values: impl Iterator<Item = Option<f64>>) -> Option<Self> {
+        let values: Vec<f64> = values.flatten().collect();
+        (!values.is_empty()).then(|| Self::of(&values))
+    }
+
     /// Of at least one value.
     pub fn of(values: &[f64]) -> Self {
         Self {
@@ -61,10 +67,10 @@ pub fn recipes(points: &[Point]) -> Vec<String> {
     names
 }
 
-/// Points by recipe, kind, target and depth, in the order of the first of each; points without a loss are in none.
+/// Points by recipe, kind, target and depth, in the order of the first of each.
 pub fn groups(points: &[Point]) -> Vec<Vec<&Point>> {
     let mut groups: Vec<Vec<&Point>> = Vec::new();
-    for point in points.iter().filter(|point| point.nats.is_some()) {
+    for point in points {
         let same = |group: &&mut Vec<&Point>| {
             let other = group[0];
             (&other.recipe, other.kind, other.target, other.depth) == (&point.recipe, point.kind, point.target, point.depth)

@@ -1,8 +1,9 @@
 //! The record of a sweep: one JSON object a line, one line for each way that a run was measured.
 
 use crate::split::Split;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Name of the schema.
 pub const SCHEMA: &str = "fathom-sweep/1";
@@ -109,7 +110,7 @@ pub struct Point {
 ///
 /// # Errors
 /// A line that is malformed or of another schema, with its number.
-pub fn read(text: &str) -> Result<Vec<Point>> {
+fn read(text: &str) -> Result<Vec<Point>> {
     let point = |(index, line): (usize, &str)| -> Result<Point> {
         let schema: serde_json::Value = serde_json::from_str(line).with_context(|| format!("line {}: malformed", index + 1))?;
         match schema.get("schema").and_then(|schema| schema.as_str()) {
@@ -119,6 +120,17 @@ pub fn read(text: &str) -> Result<Vec<Point>> {
         }
     };
     text.lines().enumerate().map(point).collect()
+}
+
+/// Reads what a sweep has written.
+///
+/// # Errors
+/// A file that cannot be read, has no points, or a line that [`read`] refuses.
+pub fn read_file(path: &Path) -> Result<Vec<Point>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let points = read(&text).with_context(|| path.display().to_string())?;
+    ensure!(!points.is_empty(), "{} has no points", path.display());
+    Ok(points)
 }
 
 /// Writes points, one a line.
@@ -131,45 +143,47 @@ pub fn write(points: &[Point]) -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn point() -> Point {
+    /// A point with these fields and nothing remarkable in the others.
+    pub(crate) fn point(recipe: &str, seed: u64, kind: Kind, target: Option<f64>, work: f64, nats: f64) -> Point {
         Point {
             schema: SCHEMA.into(),
-            recipe: "tiny".into(),
-            seed: 3,
+            recipe: recipe.into(),
+            seed,
             corpus: "text.txt".into(),
-            split: Split::NineToOne,
-            training_tokens: 5,
+            split: Default::default(),
+            training_tokens: 1,
             blocks: 2,
             element: "int8".into(),
-            kind: Kind::Routed,
-            target: Some(0.25),
+            kind,
+            target,
             depth: None,
-            nats: Some(1.5),
-            bits_per_character: Some(2.1),
-            saved: 0.24,
+            nats: Some(nats),
+            bits_per_character: Some(nats / std::f64::consts::LN_2),
+            saved: target.unwrap_or_default(),
             alpha: None,
-            weight_macs: 120.5,
+            weight_macs: work,
             cycles: None,
             core: None,
-            active: vec![1.0, 0.52],
-            depths: vec![0, 48, 52],
-            evaluated_tokens: 100,
-            calibration_tokens: 50,
+            active: vec![1.0, 1.0],
+            depths: vec![0, 0, 1],
+            evaluated_tokens: 1,
+            calibration_tokens: 1,
         }
     }
 
     #[test]
     fn points_are_read_as_they_were_written() {
-        let points = [point(), Point { kind: Kind::SoftInitial, nats: None, ..point() }];
+        let point = point("tiny", 3, Kind::Routed, Some(0.25), 120.5, 1.5);
+        let points = [point.clone(), Point { kind: Kind::SoftInitial, nats: None, ..point }];
         assert_eq!(read(&write(&points).unwrap()).unwrap(), points);
     }
 
     #[test]
     fn other_lines_are_refused_by_number() {
-        let good = write(&[point()]).unwrap();
+        let good = write(&[point("tiny", 3, Kind::Dense, None, 1.0, 1.0)]).unwrap();
         for (bad, wanted) in [
             ("{}", "line 2: not a point"),
             ("x", "line 2: malformed"),

@@ -10,6 +10,7 @@ use crate::sweep::measure::{Settings, measure};
 use crate::sweep::point;
 use crate::train::{Options, train};
 use anyhow::{Context, Result, anyhow};
+use candle_core::Device;
 use indicatif::ProgressBar;
 use std::path::Path;
 use std::sync::Mutex;
@@ -34,6 +35,8 @@ pub struct Sweep<'a> {
     pub settings: &'a Settings,
     /// Folder of the results.
     pub folder: &'a Path,
+    /// Where the models are trained.
+    pub device: &'a Device,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
     /// Counts training tokens.
@@ -95,8 +98,14 @@ impl Sweep<'_> {
             return Ok(());
         }
         let resume = [TENSORS_FILE, CONFIG_FILE].iter().all(|file| run.folder.join(file).exists());
-        let options =
-            Options { folder: &run.folder, checkpoint_every: self.checkpoint_every, resume, from: None, stop_after: None };
+        let options = Options {
+            folder: &run.folder,
+            checkpoint_every: self.checkpoint_every,
+            resume,
+            from: None,
+            device: self.device,
+            stop_after: None,
+        };
         let mut metrics = Metrics::shared(Some(&run.folder.join("metrics.jsonl")), self.bar.clone());
         train(&run.recipe, self.corpus, &options, &mut metrics)?;
         let folder = Folder::load(&run.folder)?;

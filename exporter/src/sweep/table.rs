@@ -25,8 +25,10 @@ pub struct Row {
     pub saved: Spread,
     /// Seeds.
     pub seeds: Vec<u64>,
-    /// Loss in nats per token.
-    pub nats: Spread,
+    /// Loss in nats per token; none of kind soft-initial.
+    pub nats: Option<Spread>,
+    /// Mean gate of kinds soft and soft-initial.
+    pub alpha: Option<Spread>,
     /// Work per token in thousands of [`Table::work`].
     pub work: Spread,
     /// By how many nats each seed, `[seeds]`, is behind the line through the dense models of that seed; none of dense models themselves, and
@@ -70,7 +72,8 @@ fn rows(points: &[Point]) -> Vec<Row> {
             depth: group[0].depth,
             saved: spread(&|point| point.saved),
             seeds: group.iter().map(|point| point.seed).collect(),
-            nats: spread(&|point| point.nats.unwrap_or_default()),
+            nats: Spread::of_some(group.iter().map(|point| point.nats)),
+            alpha: Spread::of_some(group.iter().map(|point| point.alpha)),
             work: spread(&|point| work.thousands(point)),
             behind,
         }
@@ -107,6 +110,11 @@ impl Dense {
     }
 }
 
+/// The mean, in brackets least and most where they differ.
+fn spread(Spread { mean, least, most }: Spread, digits: usize) -> String {
+    if least < most { format!("{mean:.digits$} ({least:.digits$} to {most:.digits$})") } else { format!("{mean:.digits$}") }
+}
+
 /// The table in Markdown: means, in brackets least and most, and of the distances from dense models each seed's.
 pub fn markdown(table: &Table) -> String {
     let unit = match (table.work, &table.core) {
@@ -117,13 +125,13 @@ pub fn markdown(table: &Table) -> String {
     let mut text =
         format!("| recipe | seeds | who decides | saved | loss, nats | {unit} | behind dense |\n|---|---|---|---|---|---|---|\n");
     for row in &table.rows {
-        let who = match (row.target, row.depth) {
-            (Some(target), _) => format!("{} at {:.0}%", row.kind.name(), 100.0 * target),
-            (None, Some(depth)) => format!("{}, {depth} blocks", row.kind.name()),
-            (None, None) => row.kind.name().into(),
+        let who = match (row.target, row.depth, row.alpha) {
+            (Some(target), ..) => format!("{} at {:.0}%", row.kind.name(), 100.0 * target),
+            (None, Some(depth), _) => format!("{}, {depth} blocks", row.kind.name()),
+            (None, None, Some(alpha)) => format!("{}, alpha {}", row.kind.name(), spread(alpha, 3)),
+            (None, None, None) => row.kind.name().into(),
         };
-        let Spread { mean, least, most } = row.nats;
-        let nats = if least < most { format!("{mean:.4} ({least:.4} to {most:.4})") } else { format!("{mean:.4}") };
+        let nats = row.nats.map_or_else(String::new, |nats| spread(nats, 4));
         let behind = row.behind.as_deref().unwrap_or_default();
         let each: Vec<String> = behind.iter().map(|nats| format!("{nats:+.4}")).collect();
         let behind = match &each[..] {
@@ -140,7 +148,7 @@ pub fn markdown(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::marks::tests::point;
+    use crate::sweep::point::tests::point;
 
     fn points() -> Vec<Point> {
         vec![
@@ -179,6 +187,19 @@ mod tests {
         assert_eq!(of(1, 3000.0), Some(vec![0.0]));
         // As dear as the dearest, for all that a router takes.
         assert_eq!((of(1, 3029.0), of(1, 3031.0)), (Some(vec![0.0]), None));
+    }
+
+    #[test]
+    fn soft_gates_have_their_mean_and_before_training_no_loss() {
+        let gates = |seed, kind, nats, alpha| Point { nats, alpha, ..point("soft", seed, kind, None, 9000.0, 0.0) };
+        let points = [
+            gates(1, Kind::SoftInitial, None, Some(0.731)),
+            gates(1, Kind::Soft, Some(1.5), Some(0.625)),
+            gates(2, Kind::Soft, Some(1.5), Some(0.75)),
+        ];
+        let text = markdown(&Table::new(&points));
+        assert!(text.contains("| soft | 1 | soft-initial, alpha 0.731 | 0.0% |  | 9.0 |  |\n"), "{text}");
+        assert!(text.contains("| soft | 2 | soft, alpha 0.688 (0.625 to 0.750) | 0.0% | 1.5000 | 9.0 |  |\n"), "{text}");
     }
 
     #[test]

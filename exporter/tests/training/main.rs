@@ -11,7 +11,7 @@ use fathom_exporter::corpus::Corpus;
 use fathom_exporter::metrics::Metrics;
 use fathom_exporter::recipe::Recipe;
 use fathom_exporter::split::Split;
-use fathom_exporter::train::{Options, train};
+use fathom_exporter::train::{Device, Options, train};
 use std::path::Path;
 
 /// The committed recipe for tests: grown, with random depths, dropout and routers.
@@ -27,12 +27,12 @@ fn corpus(folder: &Path) -> Corpus {
 
 /// Trains `recipe` into `folder`, stopping after `stop` steps of this call.
 fn run(recipe: &Recipe, corpus: &Corpus, folder: &Path, resume: bool, stop: Option<usize>) -> anyhow::Result<()> {
-    drive(recipe, corpus, &Options { folder, checkpoint_every: 7, resume, from: None, stop_after: stop })
+    drive(recipe, corpus, &Options { folder, checkpoint_every: 7, resume, from: None, device: &Device::Cpu, stop_after: stop })
 }
 
 /// Trains `recipe` into `folder` from the weights of another checkpoint.
 fn run_from(recipe: &Recipe, corpus: &Corpus, folder: &Path, from: Option<&Path>, stop: Option<usize>) -> anyhow::Result<()> {
-    drive(recipe, corpus, &Options { folder, checkpoint_every: 7, resume: false, from, stop_after: stop })
+    drive(recipe, corpus, &Options { folder, checkpoint_every: 7, resume: false, from, device: &Device::Cpu, stop_after: stop })
 }
 
 fn drive(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>) -> anyhow::Result<()> {
