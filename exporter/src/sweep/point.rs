@@ -182,6 +182,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_committed_results_are_points_of_this_schema() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            read_file(&entry.unwrap().path()).unwrap();
+        }
+    }
+
+    #[test]
     fn other_lines_are_refused_by_number() {
         let good = write(&[point("tiny", 3, Kind::Dense, None, 1.0, 1.0)]).unwrap();
         for (bad, wanted) in [
