@@ -110,7 +110,7 @@ pub struct Point {
 ///
 /// # Errors
 /// A line that is malformed or of another schema, with its number.
-fn read(text: &str) -> Result<Vec<Point>> {
+pub fn read(text: &str) -> Result<Vec<Point>> {
     let point = |(index, line): (usize, &str)| -> Result<Point> {
         let schema: serde_json::Value = serde_json::from_str(line).with_context(|| format!("line {}: malformed", index + 1))?;
         match schema.get("schema").and_then(|schema| schema.as_str()) {
