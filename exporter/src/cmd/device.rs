@@ -17,6 +17,8 @@ pub enum DeviceName {
 }
 
 impl DeviceName {
+    /// The device.
+    ///
     /// # Errors
     /// There is no such device, or the exporter was built without it.
     pub fn open(self) -> Result<Device> {

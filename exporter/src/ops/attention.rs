@@ -49,10 +49,12 @@ impl Attention {
         if query_key_value.device().is_cpu() { self.fused(query_key_value) } else { self.plain(query_key_value) }
     }
 
+    /// [`Self::apply`] on the CPU.
     pub(super) fn fused(self, query_key_value: &Tensor) -> Result<Tensor> {
         query_key_value.contiguous()?.apply_op1(self)
     }
 
+    /// [`Self::apply`] anywhere.
     pub(super) fn plain(&self, query_key_value: &Tensor) -> Result<Tensor> {
         let (n, width) = (query_key_value.dims2()?.0, self.width());
         let rows = query_key_value.reshape((n / self.time, self.time, self.stride()))?;
