@@ -41,14 +41,14 @@ pub fn joint(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progres
         let outputs: Vec<Vec<f32>> =
             open.outputs.iter().map(|z| z.narrow(0, 0, routed_tokens)?.to_vec1()).collect::<Result<_, _>>()?;
         let possible: Vec<usize> = shape.depths().collect();
-        let thresholds = thresholds_at(&outputs, &possible, share);
+        let thresholds = trained_only(thresholds_at(&outputs, &possible, share), &possible, &exits);
         let (routed, depths) = if mixed {
             let depths = depths(&outputs, &possible, &thresholds);
             (mean_at(&open.losses, &possible, &depths)?, depths)
         } else {
             let (inputs, targets) = (&batch.inputs[..routed_tokens], &batch.targets[..routed_tokens]);
             // Without dropout: what halts is decided as at run time.
-            let routed = model.forward(inputs, shape.context, &Gates::Hard(&thresholds), None)?;
+            let routed = model.forward(inputs, shape.context, &Gates::Thresholds(&thresholds), None)?;
             let last = &routed.residuals[shape.blocks];
             let ran = |token: usize| routed.active.iter().filter(|active| active[token]).count() as u8;
             (cross_entropy(&model.classify(last)?, targets)?.mean_all()?, (0..routed_tokens).map(ran).collect())
@@ -78,6 +78,12 @@ fn shallow_exits(shape: &Shape, stage: &Stage) -> Vec<usize> {
 fn halted_tokens_change_nothing(shape: &Shape, exits: &[usize]) -> bool {
     let ahead = matches!(shape.cache, Cache::Ahead { .. });
     ahead && exits.iter().all(|exit| exit + 1 >= shape.key_value_blocks())
+}
+
+/// The same thresholds where an exit is trained, and elsewhere such that no token halts.
+fn trained_only(thresholds: Vec<f32>, possible: &[usize], exits: &[usize]) -> Vec<f32> {
+    let each = thresholds.into_iter().zip(possible);
+    each.map(|(threshold, depth)| if exits.contains(depth) { threshold } else { f32::MAX }).collect()
 }
 
 /// Mean of each token's loss at its depth; `losses` `[possible depths]` of `[n]`, `depths` `[n]`.
@@ -155,7 +161,7 @@ fn open(
 }
 
 /// One threshold per router, `[outputs]`, that save `share` of the token-layer operations when a token halts where the gain that its router
-/// promises is below the price of the blocks to come, the same price for each. `outputs` `[routers][n]`, those at full depth; `possible`
+/// promises is below the price of the blocks to come, the same price for each. `outputs` `[outputs][n]`, those at full depth; `possible`
 /// `[outputs + 1]` are the depths that tokens can have.
 pub fn thresholds_at(outputs: &[Vec<f32>], possible: &[usize], share: f64) -> Vec<f32> {
     if share <= 0.0 {
@@ -243,7 +249,7 @@ mod tests {
         let depths = depths(&outputs, &possible, &thresholds);
         assert!(possible.iter().all(|depth| depths.contains(&(*depth as u8))), "{depths:?}");
         let mixed = mean_at(&open.losses, &possible, &depths).unwrap().to_scalar::<f32>().unwrap();
-        let routed = model.forward(&batch.inputs, shape.context, &Gates::Hard(&thresholds), None).unwrap();
+        let routed = model.forward(&batch.inputs, shape.context, &Gates::Thresholds(&thresholds), None).unwrap();
         let ran = |token: usize| routed.active.iter().filter(|active| active[token]).count();
         assert!((0..64).all(|token| ran(token) == usize::from(depths[token])) || !alike);
         let losses = cross_entropy(&model.classify(&routed.residuals[3]).unwrap(), &batch.targets).unwrap();
@@ -263,6 +269,18 @@ mod tests {
                 "{policy}, {makers} blocks make keys and values: {mixed} and {routed}"
             );
         }
+    }
+
+    #[test]
+    fn no_token_halts_in_a_routed_pass_where_no_exit_is_trained() {
+        let (recipe, shape, model, batch) = scene("halt", 3, "exits = [2, 3]\n");
+        let exits = shallow_exits(&shape, &recipe.stages[0]);
+        let ran = |thresholds: &[f32]| {
+            model.forward(&batch.inputs, shape.context, &Gates::Thresholds(thresholds), None).unwrap().active[1].clone()
+        };
+        let all_halt = vec![f32::NEG_INFINITY, 0.0];
+        assert!(ran(&all_halt).iter().all(|active| !*active));
+        assert!(ran(&trained_only(all_halt, &[1, 2, 3], &exits)).iter().all(|active| *active));
     }
 
     #[test]
