@@ -3,6 +3,7 @@
 use crate::blob_eval::{Evaluation, windows};
 use crate::model::{Gates, Model};
 use crate::ops::cross_entropy::cross_entropy;
+use crate::soft_metric;
 use candle_core::Result;
 
 /// Windows evaluated at once.
@@ -40,11 +41,11 @@ pub fn evaluate(model: &Model, tokens: &[u16], context: usize, gates: &Gates<'_>
 /// What one pass at full depth says of every token of a text.
 #[derive(Clone, Debug, Default)]
 pub struct OpenPass {
-    /// Router outputs, `[routers][tokens]`.
+    /// Router outputs, `[outputs][tokens]`.
     pub outputs: Vec<Vec<f32>>,
-    /// Depths that a token can have, the last of them full depth: `[routers + 1]`.
+    /// Depths that a token can have, the last of them full depth: `[outputs + 1]`.
     pub depths: Vec<usize>,
-    /// Cross-entropy in nats if the token had each of them, `[routers + 1][tokens]`.
+    /// Cross-entropy in nats if the token had each of them, `[outputs + 1][tokens]`.
     pub losses: Vec<Vec<f32>>,
 }
 
@@ -82,9 +83,7 @@ pub fn soft_pass(model: &Model, tokens: &[u16], context: usize) -> Result<(f64, 
         let logits = model.classify(&pass.residuals[pass.residuals.len() - 1])?;
         let losses = cross_entropy(&logits, &tokens[window.start + 1..=window.end])?.to_vec1::<f32>()?;
         nats += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
-        for gate in &pass.gates {
-            gates += gate.to_vec1::<f32>()?.iter().map(|gate| f64::from(*gate)).sum::<f64>() / pass.gates.len() as f64;
-        }
+        gates += f64::from(soft_metric::alpha(&pass.gates)?.to_scalar::<f32>()?) * window.len() as f64;
         count += window.len();
     }
     Ok((nats / count.max(1) as f64, gates / count.max(1) as f64))

@@ -1,7 +1,7 @@
 //! Host-side training, calibration, quantisation and export of Fathom models.
 //!
 //! In the order of the data: a [`corpus`], its [`split`] and a [`recipe`] make a [`config`] and [`checkpoint`]; [`quantise`], [`rounding`] and [`hessian`]
-//! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`] and those of [`joint`] stages, through rounded matrices too, which start
+//! turn matrices into integers; [`model`] computes with [`ops`]; [`train`] fits it to [`losses`], of soft gates with their [`soft_metric`], and those of [`joint`] stages, through rounded matrices too, which start
 //! from [`calibrated_rounding`]; [`evaluate`] judges it; [`calibrate`] finds operating points along the [`thresholds`] by price; [`export`] writes the blob, which [`blob_eval`]
 //! judges with the runtime's own kernels, beside the depths of [`controls`]; [`macs`] and [`cost`] say what its depths cost on a core; [`sweep`]
 //! does all of it for many recipes and seeds, and [`plot`] draws what comes of it.
@@ -21,9 +21,10 @@ pub mod tensors;
 pub mod checkpoint;
 pub mod checkpoint_folder;
 
-pub mod hessian;
 pub mod quantise;
 pub mod rounding;
+
+pub mod hessian;
 
 pub mod ops;
 
@@ -31,6 +32,8 @@ mod layers;
 pub mod model;
 
 pub mod random;
+
+pub mod soft_metric;
 
 pub mod losses;
 

@@ -5,6 +5,7 @@ use crate::ops::cross_entropy::cross_entropy;
 use crate::ops::imitation::imitation;
 use crate::random::Purpose;
 use crate::recipe::Stage;
+use crate::soft_metric;
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use fathom::format::Shape;
@@ -91,11 +92,10 @@ pub fn soft(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, streams:
     let pass = with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::Soft, drop)?))?;
     let last = &pass.residuals[pass.residuals.len() - 1];
     let loss = cross_entropy(&model.classify(last)?, &batch.targets)?.mean_all()?;
-    let gates = Tensor::stack(&pass.gates, 0)?.mean_all()?;
+    let gates = soft_metric::alpha(&pass.gates)?;
     let alpha = f64::from(gates.to_scalar::<f32>()?);
     let shown = f64::from(loss.to_scalar::<f32>()?);
-    let blocks = shape.blocks as f64;
-    Ok(Loss { loss: (loss + (gates * stage.lambda)?)?, shown, active: (1.0 + (blocks - 1.0) * alpha) / blocks })
+    Ok(Loss { loss: (loss + (gates * stage.lambda)?)?, shown, active: soft_metric::operations(alpha, shape.blocks) })
 }
 
 /// Cross-entropy + lambda * (mean gate - the mean that saves the stage's share of token-layer operations)^2. The share rises from 0 after
@@ -107,14 +107,14 @@ pub fn hard(model: &Model, shape: &Shape, stage: &Stage, batch: &Batch, progress
     let pass =
         with_dropout(stage, streams, |drop| Ok(model.forward(&batch.inputs, shape.context, &Gates::StraightThrough, drop)?))?;
     let loss = cross_entropy(&model.classify(&pass.residuals[shape.blocks])?, &batch.targets)?.mean_all()?;
-    let gates = Tensor::stack(&pass.gates, 0)?.mean_all()?;
+    let gates = soft_metric::alpha(&pass.gates)?;
     let alpha = f64::from(gates.to_scalar::<f32>()?);
     let shown = f64::from(loss.to_scalar::<f32>()?);
     let blocks = shape.blocks as f64;
     let save = stage.save * (2.0 * progress - 0.5).clamp(0.0, 1.0);
     let wanted = 1.0 - save * blocks / (blocks - 1.0);
     let off = (gates - wanted)?.sqr()?;
-    Ok(Loss { loss: (loss + (off * stage.lambda)?)?, shown, active: (1.0 + (blocks - 1.0) * alpha) / blocks })
+    Ok(Loss { loss: (loss + (off * stage.lambda)?)?, shown, active: soft_metric::operations(alpha, shape.blocks) })
 }
 
 /// Mean squared error of each router's prediction: `z` is the distance of what the head says when the token stops here from what it says at

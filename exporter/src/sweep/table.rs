@@ -1,5 +1,6 @@
 //! A sweep as a table: every recipe and control, beside the dense models of equal work.
 
+use crate::soft_metric::operations;
 use crate::sweep::group::{Spread, Work, groups};
 use crate::sweep::point::{Kind, Point};
 use serde::Serialize;
@@ -29,6 +30,10 @@ pub struct Row {
     pub nats: Option<Spread>,
     /// Mean gate of kinds soft and soft-initial.
     pub alpha: Option<Spread>,
+    /// Share of token-layer operations that soft gates are said to save, by their mean; they save none.
+    pub said: Option<Spread>,
+    /// Multiply-accumulates with a weight per token, in thousands: routers, and keys and values of blocks that tokens did not run, included.
+    pub weight_macs: Spread,
     /// Work per token in thousands of [`Table::work`].
     pub work: Spread,
     /// By how many nats each seed, `[seeds]`, is behind the line through the dense models of that seed; none of dense models themselves, and
@@ -74,6 +79,8 @@ fn rows(points: &[Point]) -> Vec<Row> {
             seeds: group.iter().map(|point| point.seed).collect(),
             nats: Spread::of_some(group.iter().map(|point| point.nats)),
             alpha: Spread::of_some(group.iter().map(|point| point.alpha)),
+            said: Spread::of_some(group.iter().map(|point| Some(1.0 - operations(point.alpha?, point.blocks)))),
+            weight_macs: spread(&|point| Work::WeightMacs.thousands(point)),
             work: spread(&|point| work.thousands(point)),
             behind,
         }
@@ -122,14 +129,18 @@ pub fn markdown(table: &Table) -> String {
         (Work::Cycles, None) => "thousand cycles".into(),
         (Work::WeightMacs, _) => "thousand weight MACs".into(),
     };
+    let macs = if table.work == Work::Cycles { " thousand weight MACs |" } else { "" };
     let mut text =
-        format!("| recipe | seeds | who decides | saved | loss, nats | {unit} | behind dense |\n|---|---|---|---|---|---|---|\n");
+        format!("| recipe | seeds | who decides | saved | loss, nats |{macs} {unit} | behind dense |\n|---|---|---|---|---|");
+    text += if macs.is_empty() { "---|---|\n" } else { "---|---|---|\n" };
     for row in &table.rows {
-        let who = match (row.target, row.depth, row.alpha) {
+        let who = match (row.target, row.depth, row.alpha, row.said) {
             (Some(target), ..) => format!("{} at {:.0}%", row.kind.name(), 100.0 * target),
-            (None, Some(depth), _) => format!("{}, {depth} blocks", row.kind.name()),
-            (None, None, Some(alpha)) => format!("{}, alpha {}", row.kind.name(), spread(alpha, 3)),
-            (None, None, None) => row.kind.name().into(),
+            (None, Some(depth), ..) => format!("{}, {depth} blocks", row.kind.name()),
+            (None, None, Some(alpha), Some(said)) => {
+                format!("{}, alpha {}, said to save {:.1}%", row.kind.name(), spread(alpha, 3), 100.0 * said.mean)
+            }
+            _ => row.kind.name().into(),
         };
         let nats = row.nats.map_or_else(String::new, |nats| spread(nats, 4));
         let behind = row.behind.as_deref().unwrap_or_default();
@@ -140,7 +151,8 @@ pub fn markdown(table: &Table) -> String {
             all => format!("{:+.4} ({})", Spread::of(behind).mean, all.join(", ")),
         };
         let (recipe, seeds, saved, work) = (&row.recipe, row.seeds.len(), 100.0 * row.saved.mean, row.work.mean);
-        text += &format!("| {recipe} | {seeds} | {who} | {saved:.1}% | {nats} | {work:.1} | {behind} |\n");
+        let macs = if macs.is_empty() { String::new() } else { format!(" {:.1} |", row.weight_macs.mean) };
+        text += &format!("| {recipe} | {seeds} | {who} | {saved:.1}% | {nats} |{macs} {work:.1} | {behind} |\n");
     }
     text
 }
@@ -176,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn beside_cycles_there_are_weight_macs() {
+        let modelled = |point: Point| Point { cycles: Some(2.0 * point.weight_macs), ..point };
+        let text = markdown(&Table::new(&points().into_iter().map(modelled).collect::<Vec<_>>()));
+        assert!(
+            text.starts_with("| recipe | seeds | who decides | saved | loss, nats | thousand weight MACs | thousand cycles |")
+        );
+        assert!(text.contains("|\n|---|---|---|---|---|---|---|---|\n"), "{text}");
+        assert!(text.contains("| large | 2 | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 | 6.0 |  |\n"), "{text}");
+    }
+
+    #[test]
     fn what_has_no_dense_model_on_both_sides_is_not_compared() {
         let of = |seed: u64, work: f64| {
             let mut points = points();
@@ -193,13 +216,14 @@ mod tests {
     fn soft_gates_have_their_mean_and_before_training_no_loss() {
         let gates = |seed, kind, nats, alpha| Point { nats, alpha, ..point("soft", seed, kind, None, 9000.0, 0.0) };
         let points = [
-            gates(1, Kind::SoftInitial, None, Some(0.731)),
+            gates(1, Kind::SoftInitial, None, Some(0.73)),
             gates(1, Kind::Soft, Some(1.5), Some(0.625)),
             gates(2, Kind::Soft, Some(1.5), Some(0.75)),
         ];
         let text = markdown(&Table::new(&points));
-        assert!(text.contains("| soft | 1 | soft-initial, alpha 0.731 | 0.0% |  | 9.0 |  |\n"), "{text}");
-        assert!(text.contains("| soft | 2 | soft, alpha 0.688 (0.625 to 0.750) | 0.0% | 1.5000 | 9.0 |  |\n"), "{text}");
+        assert!(text.contains("| soft | 1 | soft-initial, alpha 0.730, said to save 13.5% | 0.0% |  | 9.0 |  |\n"), "{text}");
+        let trained = "| soft | 2 | soft, alpha 0.688 (0.625 to 0.750), said to save 15.6% | 0.0% | 1.5000 | 9.0 |  |\n";
+        assert!(text.contains(trained), "{text}");
     }
 
     #[test]
