@@ -3,7 +3,6 @@
 use crate::checkpoint::write_whole;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::path::Path;
 
 /// A corpus that can be fetched.
@@ -41,15 +40,17 @@ pub fn fetch(source: &Source, from: Option<&Path>, out: &Path) -> Result<()> {
             response.body_mut().with_config().limit(2 * source.bytes).read_to_vec().context("the download broke off")?
         }
     };
-    let found = Sha256::digest(&bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-        text
-    });
+    let found = hexadecimal(&Sha256::digest(&bytes));
     if found != source.sha256 {
         bail!("this is not {}: SHA-256 {found}, wanted {}", source.name, source.sha256);
     }
     write_whole(out, &bytes)?;
     Ok(())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! What training shows while it runs: a progress bar on a terminal, and one JSON line every few steps in a file.
 
+use crate::checkpoint::write_whole;
 use crate::recipe::Recipe;
 use crate::train::Progress;
 use crate::watch::Watched;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Steps between two lines.
-const EVERY: usize = 10;
+/// Steps between two lines. Checkpoints fall on the ends of lines, so that a resumed run writes the same ones.
+pub const EVERY: usize = 10;
 
 /// One measured step.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,14 +111,21 @@ impl Metrics {
         }
         self.show(progress.tokens);
         let Some(path) = &self.path else { return Ok(()) };
-        let old = std::fs::read_to_string(path).unwrap_or_default();
+        let old = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            old => old.with_context(|| format!("cannot read {}", path.display()))?,
+        };
         let done = |line: &&str| {
             let line: Option<Line> = serde_json::from_str(line).ok();
             line.is_some_and(|line| (line.stage, line.step) < (progress.stage, progress.step))
         };
         let kept: String = old.lines().filter(done).flat_map(|line| [line, "\n"]).collect();
-        let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        file.write_all(kept.as_bytes())?;
+        write_whole(path, kept.as_bytes())?;
+        let file = File::options().append(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
+        // Two trainings in one folder would write each other's files.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            bail!("another training is at work on {}", path.display());
+        }
         self.file = Some(file);
         Ok(())
     }

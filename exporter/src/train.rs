@@ -116,23 +116,27 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
             teacher: None,
         }
     };
+    if !options.resume {
+        // Nothing can refuse the run any more, and what it replaces must not be taken for its own checkpoint.
+        remove(&options.folder.join(checkpoint::TENSORS_FILE))?;
+    }
     metrics.start(&run.progress, recipe)?;
     run.stages(options, metrics)
 }
 
+/// Removes a file if there is one.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The configuration of a recipe's model on a corpus, before training.
 pub fn config(recipe: &Recipe, corpus: &Corpus) -> Config {
-    Config {
-        geometry: recipe.model.geometry(corpus.alphabet.len()),
-        variants: recipe.model.variants(),
-        routing: recipe.model.routing(),
-        alphabet: corpus.alphabet.clone(),
-        corpus_sha256: corpus.sha256,
-        seed: recipe.seed,
-        training_tokens: 0,
-        split: corpus.split,
-        comparable_routers: recipe.router_stage() != Some(Kind::Soft),
-    }
+    Config { corpus_sha256: corpus.sha256, split: corpus.split, ..recipe.config(corpus.alphabet.clone()) }
 }
 
 /// The weights of a checkpoint of the same model, and the tokens that it has seen; the seed and the corpus may be others.
@@ -288,13 +292,10 @@ impl Run<'_> {
         }
         let state = serde_json::to_string(&self.progress)?;
         let config = Config { training_tokens: self.progress.tokens, ..self.config.clone() };
-        checkpoint::save(options.folder, &tensors, Some(&state))?;
+        // Thresholds that were calibrated for other weights must not outlive them.
+        remove(&options.folder.join(CALIBRATION_FILE))?;
         checkpoint::save_config(options.folder, &config)?;
-        // Thresholds that were calibrated for other weights.
-        match std::fs::remove_file(options.folder.join(CALIBRATION_FILE)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("cannot remove the old calibration"),
-            _ => Ok(()),
-        }
+        Ok(checkpoint::save(options.folder, &tensors, Some(&state))?)
     }
 
     fn batch(&self, stage: &Stage) -> Batch {

@@ -4,6 +4,7 @@ use super::bar;
 use super::device::DeviceName;
 use crate::corpus::Corpus;
 use crate::cost::{Costs, host_sim};
+use crate::metrics::EVERY;
 use crate::split::Split;
 use crate::sweep::grid::{Run, grid};
 use crate::sweep::measure::Settings;
@@ -12,16 +13,16 @@ use crate::sweep::prices::Prices;
 use crate::sweep::schedule::{SWEEP_FILE, Sweep};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 
 /// Train recipes with several seeds, measure each beside its controls, and write one line for each measurement
 #[derive(Parser, Debug)]
 #[command(after_help = "\
 A run is a recipe with a seed, in FOLDER/RECIPE-sSEED. Runs share the cores. A sweep that was interrupted goes on where it stood and
-ends with the same bytes. Thresholds are fitted to the first tokens of the validation part, and losses measured on those after
-them, through int8 blobs under hard routing (int4 of recipes with a quantise stage). Cycles are modelled by host-sim, once for each
-shape; delete FOLDER/costs to measure them again.
+ends with the same bytes; FOLDER/sweep.jsonl has the runs of the last sweep into it. Thresholds are fitted to the first tokens of the
+validation part, and losses measured on those after them, through int8 blobs under hard routing (int4 of recipes with a quantise stage).
+Cycles are modelled by host-sim, once for each shape; delete FOLDER/costs to measure them again, of finished runs too.
 
 Examples:
   exporter sweep a.toml b.toml --corpus text.txt --folder runs
@@ -76,7 +77,7 @@ pub struct Cmd {
     /// Model no cycles
     #[arg(long, conflicts_with_all = ["host_sim", "core"])]
     no_cycles: bool,
-    /// Steps between checkpoints
+    /// Steps between checkpoints, rounded up to whole tens
     #[arg(long, default_value_t = 100, value_name = "STEPS")]
     checkpoint_every: usize,
 }
@@ -132,8 +133,12 @@ impl Cmd {
         std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot create {}", self.folder.display()))?;
         let lock = self.folder.join("lock");
         let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
-        if lock.try_lock().is_err() {
-            bail!("another sweep is at work in {}", self.folder.display());
+        match lock.try_lock() {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => bail!("another sweep is at work in {}", self.folder.display()),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", self.folder.join("lock").display()));
+            }
         }
         let prices = host_sim.map(|host_sim| Prices { host_sim, core: self.core.clone(), folder: self.folder.clone() });
         let cost = |run: &Run| -> Result<Option<Costs>> {
@@ -149,6 +154,7 @@ impl Cmd {
             controls: self.controls.iter().map(|name| (*name).into()).collect(),
             core: prices.map(|prices| prices.core),
         };
+        settings.divide(corpus.validation())?;
         let device = self.device.open()?;
         let bar = bar(runs.iter().map(Run::tokens).sum(), "tokens");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -159,7 +165,7 @@ impl Cmd {
             settings: &settings,
             folder: &self.folder,
             device: &device,
-            checkpoint_every: self.checkpoint_every,
+            checkpoint_every: self.checkpoint_every.div_ceil(EVERY).saturating_mul(EVERY),
             bar: bar.clone(),
         };
         let failed = sweep.run(self.jobs.unwrap_or(cores), &|run, what| {

@@ -2,7 +2,7 @@
 
 use super::device::DeviceName;
 use crate::corpus::Corpus;
-use crate::metrics::Metrics;
+use crate::metrics::{EVERY, Metrics};
 use crate::recipe::Recipe;
 use crate::split::Split;
 use crate::train::{Options, train};
@@ -37,7 +37,7 @@ pub struct Cmd {
     /// Go on from the checkpoint in the folder, exactly as if training had not stopped
     #[arg(long)]
     resume: bool,
-    /// Steps between checkpoints
+    /// Steps between checkpoints, rounded up to whole tens
     #[arg(long, default_value_t = 100, value_name = "STEPS")]
     checkpoint_every: usize,
     /// Threads; their number changes no bit of the result [default: one for each core]
@@ -76,15 +76,14 @@ impl Cmd {
         {
             bail!("--from and --out are the same folder: train into another one");
         }
-        if self.force && there {
-            let tensors = self.out.join(crate::checkpoint::TENSORS_FILE);
-            std::fs::remove_file(&tensors).with_context(|| format!("cannot remove {}", tensors.display()))?;
+        if self.resume && !there {
+            eprintln!("exporter: {} holds no checkpoint: training starts anew", self.out.display());
         }
         let device = self.device.open()?;
         let mut metrics = Metrics::new(Some(&self.out.join("metrics.jsonl")));
         let options = Options {
             folder: &self.out,
-            checkpoint_every: self.checkpoint_every,
+            checkpoint_every: self.checkpoint_every.div_ceil(EVERY).saturating_mul(EVERY),
             resume: self.resume && there,
             from: self.from.as_deref(),
             device: &device,

@@ -33,6 +33,12 @@ impl Run {
         self.recipe.stages.iter().map(stage).sum()
     }
 
+    /// Whether the folder holds this recipe.
+    pub fn is_there(&self) -> bool {
+        let there = std::fs::read_to_string(self.folder.join(RECIPE_FILE)).ok();
+        there.is_some() && there == toml::to_string(&self.recipe).ok()
+    }
+
     /// Makes the folder and puts the recipe into it.
     ///
     /// # Errors

@@ -44,7 +44,13 @@ impl Settings {
     pub fn divide<'a>(&self, validation: &'a [u16]) -> Result<(&'a [u16], &'a [u16])> {
         let (sample, rest) = validation.split_at(self.calibration_tokens.min(validation.len() / 2));
         let text = &rest[..self.validation_tokens.min(rest.len())];
-        ensure!(sample.len().min(text.len()) >= 2, "the validation part of {} tokens is too short to measure", validation.len());
+        ensure!(
+            sample.len().min(text.len()) >= 2,
+            "of the validation part of {} tokens {} are to calibrate on and {} to measure: give at least 2 of each",
+            validation.len(),
+            sample.len(),
+            text.len()
+        );
         Ok((sample, text))
     }
 }
@@ -192,7 +198,8 @@ impl Judged<'_> {
         if wanted(Kind::Static) {
             for depth in shape.depths().take(shape.outputs()) {
                 let found = self.at_depths(&static_depths(inputs, depth as u8))?;
-                points.push(Point { depth: Some(depth), ..self.point(Kind::Static, &found, &none)? });
+                let point = Point { depth: Some(depth), ..self.point(Kind::Static, &found, &none)? };
+                points.push(self.without_projected(point, &found));
             }
         }
         let levels = levels(self.folder, self.sample)?;
@@ -228,6 +235,13 @@ impl Judged<'_> {
         evaluate_at_depths(&Blob::parse(self.candidate.bytes())?, self.text, depths, &|_| ())
     }
 
+    /// Takes off the keys and values of blocks that are dropped: no token reads them.
+    fn without_projected(&self, point: Point, found: &Evaluation) -> Point {
+        let macs = (found.projected as usize * self.macs.key_value) as f64 / found.tokens.max(1) as f64;
+        let cycles = point.cycles.map(|cycles| cycles - macs * self.cycles_per_mac());
+        Point { weight_macs: point.weight_macs - macs, cycles, ..point }
+    }
+
     /// Adds the heads that a token passes before it is sure enough, and the exit blocks on the ways that it does not take.
     fn with_exits(&self, point: Point) -> Point {
         let shape = &self.folder.shape;
@@ -236,13 +250,17 @@ impl Judged<'_> {
         let passed = |depth: usize| shape.depths().filter(|exit| *exit < depth).map(look).sum::<usize>();
         let all: usize = point.depths.iter().enumerate().map(|(depth, tokens)| passed(depth) * tokens).sum();
         let macs = all as f64 / point.evaluated_tokens.max(1) as f64;
-        let cycles_per_mac = self.costs.map_or(0.0, |costs| match costs.depths[..] {
+        let cycles = point.cycles.map(|cycles| cycles + macs * self.cycles_per_mac());
+        Point { weight_macs: point.weight_macs + macs, cycles, ..point }
+    }
+
+    /// What a multiply-accumulate of a block takes, with all that a block does beside them.
+    fn cycles_per_mac(&self) -> f64 {
+        self.costs.map_or(0.0, |costs| match costs.depths[..] {
             [.., before, last] => {
                 (last.base - before.base) / ((last.depth - before.depth) * (self.macs.block - self.macs.key_value)) as f64
             }
             _ => 0.0,
-        });
-        let cycles = point.cycles.map(|cycles| cycles + macs * cycles_per_mac);
-        Point { weight_macs: point.weight_macs + macs, cycles, ..point }
+        })
     }
 }

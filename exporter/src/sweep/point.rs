@@ -3,7 +3,7 @@
 use crate::split::Split;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Name of the schema.
 pub const SCHEMA: &str = "fathom-sweep/1";
@@ -24,7 +24,7 @@ pub enum Kind {
     Soft,
     /// The same before training.
     SoftInitial,
-    /// Control: the last blocks are dropped for every token.
+    /// Control: the last blocks are dropped for every token, with their keys and values (priced by what a block's multiply-accumulates take).
     Static,
     /// Control: tokens halt at random, as many as the routers of the same target halted.
     Random,
@@ -122,15 +122,25 @@ pub fn read(text: &str) -> Result<Vec<Point>> {
     text.lines().enumerate().map(point).collect()
 }
 
-/// Reads what a sweep has written.
+/// Reads what sweeps have written, file after file.
 ///
 /// # Errors
-/// A file that cannot be read, has no points, or a line that [`read`] refuses.
-pub fn read_file(path: &Path) -> Result<Vec<Point>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let points = read(&text).with_context(|| path.display().to_string())?;
-    ensure!(!points.is_empty(), "{} has no points", path.display());
-    Ok(points)
+/// A file that cannot be read, has no points, or a line that [`read`] refuses; a measurement that is there twice.
+pub fn read_files(paths: &[PathBuf]) -> Result<Vec<Point>> {
+    let mut all: Vec<Point> = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let points = read(&text).with_context(|| path.display().to_string())?;
+        ensure!(!points.is_empty(), "{} has no points", path.display());
+        for point in points {
+            let Point { recipe, seed, kind, target, depth, .. } = &point;
+            let same = |other: &Point| (&other.recipe, &other.seed, &other.kind) == (recipe, seed, kind);
+            let twice = all.iter().any(|other| same(other) && (&other.target, &other.depth) == (target, depth));
+            ensure!(!twice, "{}: {recipe}, seed {seed}, was measured twice: give one of the files", path.display());
+            all.push(point);
+        }
+    }
+    Ok(all)
 }
 
 /// Writes points, one a line.
@@ -183,9 +193,9 @@ pub(crate) mod tests {
 
     #[test]
     fn the_committed_results_are_points_of_this_schema() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
         for entry in std::fs::read_dir(folder).unwrap() {
-            read_file(&entry.unwrap().path()).unwrap();
+            read_files(&[entry.unwrap().path()]).unwrap();
         }
     }
 

@@ -5,6 +5,7 @@ use crate::calibrate::Candidate;
 use crate::checkpoint::{model, write_whole};
 use crate::corpus::Corpus;
 use crate::cost::Costs;
+use crate::fetch::hexadecimal;
 use crate::recipe::{Kind, Recipe};
 use crate::sweep::grid::Run;
 use crate::train::{config, initial};
@@ -51,7 +52,7 @@ impl Prices {
         let blob = untrained(&run.recipe, corpus)?;
         let shape = *Blob::parse(blob.bytes())?.shape();
         let digest = Sha256::digest(format!("{shape:?} {}", self.core));
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = hexadecimal(&digest[..8]);
         let folder = self.folder.join(FOLDER);
         let kept = folder.join(format!("{name}.json"));
         if let Ok(text) = std::fs::read_to_string(&kept) {

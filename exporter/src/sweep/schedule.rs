@@ -4,7 +4,9 @@ use crate::checkpoint::{CONFIG_FILE, TENSORS_FILE, write_whole};
 use crate::checkpoint_folder::Folder;
 use crate::corpus::Corpus;
 use crate::cost::Costs;
+use crate::fetch::hexadecimal;
 use crate::metrics::Metrics;
+use crate::split::Split;
 use crate::sweep::grid::Run;
 use crate::sweep::measure::{Settings, measure};
 use crate::sweep::point;
@@ -12,15 +14,16 @@ use crate::train::{Options, train};
 use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Points of a run, in its folder; written once it is measured.
 const POINTS_FILE: &str = "points.jsonl";
-/// Settings that they were measured with.
+/// What they are points of.
 const SETTINGS_FILE: &str = "settings.json";
-/// Points of all finished runs, in the folder of the sweep.
+/// Points of all finished runs of the last sweep, in its folder.
 pub const SWEEP_FILE: &str = "sweep.jsonl";
 
 /// What all runs share.
@@ -43,6 +46,16 @@ pub struct Sweep<'a> {
     pub bar: ProgressBar,
 }
 
+/// What the points of a run are points of. With anything else they are measured anew.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Measured {
+    settings: Settings,
+    split: Split,
+    /// SHA-256 of the corpus, hexadecimal.
+    corpus: String,
+    costs: Option<Costs>,
+}
+
 /// How a run was measured, from its folder.
 ///
 /// # Errors
@@ -50,7 +63,8 @@ pub struct Sweep<'a> {
 pub fn settings(folder: &Path) -> Result<Settings> {
     let path = folder.join(SETTINGS_FILE);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| path.display().to_string())
+    let measured: Measured = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(measured.settings)
 }
 
 impl Sweep<'_> {
@@ -61,6 +75,7 @@ impl Sweep<'_> {
     /// The results cannot be written, or threads cannot be started.
     pub fn run(&self, jobs: usize, report: &(dyn Fn(&Run, &str) + Sync)) -> Result<usize> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = jobs.min(self.runs.len()).max(1);
         let threads = (cores / jobs).max(1);
         let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results = Mutex::new(());
@@ -68,7 +83,7 @@ impl Sweep<'_> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
             while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < self.runs.len()) {
                 let run = &self.runs[index];
-                match pool.install(|| self.one(run, self.costs[index].as_ref(), report)) {
+                match pool.install(|| self.one(index, report)) {
                     Ok(()) => {
                         let _one_writer = results.lock();
                         self.write_results()?;
@@ -82,7 +97,7 @@ impl Sweep<'_> {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..jobs.min(self.runs.len())).map(|_| scope.spawn(worker)).collect();
+            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(worker)).collect();
             let ended = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow!("a run panicked"))));
             ended.collect::<Result<Vec<()>>>()
         })?;
@@ -91,9 +106,10 @@ impl Sweep<'_> {
     }
 
     /// Trains a run from where it stands, and measures it.
-    fn one(&self, run: &Run, costs: Option<&Costs>, report: &dyn Fn(&Run, &str)) -> Result<()> {
+    fn one(&self, index: usize, report: &dyn Fn(&Run, &str)) -> Result<()> {
+        let (run, costs) = (&self.runs[index], self.costs[index].as_ref());
         run.prepare()?;
-        if self.points(run).is_some() {
+        if self.points(index).is_some() {
             self.bar.inc(run.tokens());
             return Ok(());
         }
@@ -115,20 +131,36 @@ impl Sweep<'_> {
         if file.exists() {
             std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
         }
-        let settings = serde_json::to_string_pretty(self.settings)? + "\n";
-        write_whole(&run.folder.join(SETTINGS_FILE), settings.as_bytes())?;
+        write_whole(&run.folder.join(SETTINGS_FILE), self.measured(index)?.as_bytes())?;
         write_whole(&file, point::write(&points)?.as_bytes())?;
         Ok(())
     }
 
+    /// What the points of run `index` are to be points of, as it is written.
+    fn measured(&self, index: usize) -> Result<String> {
+        let measured = Measured {
+            settings: self.settings.clone(),
+            split: self.corpus.split,
+            corpus: hexadecimal(&self.corpus.sha256),
+            costs: self.costs[index].clone(),
+        };
+        Ok(serde_json::to_string_pretty(&measured)? + "\n")
+    }
+
     /// The points of a run that is finished, as they were written.
-    fn points(&self, run: &Run) -> Option<String> {
-        settings(&run.folder).ok().filter(|settings| settings == self.settings)?;
-        std::fs::read_to_string(run.folder.join(POINTS_FILE)).ok()
+    fn points(&self, index: usize) -> Option<String> {
+        let run = &self.runs[index];
+        let settings = std::fs::read_to_string(run.folder.join(SETTINGS_FILE)).ok()?;
+        let same = run.is_there() && settings == self.measured(index).ok()?;
+        same.then(|| std::fs::read_to_string(run.folder.join(POINTS_FILE)).ok())?
     }
 
     fn write_results(&self) -> Result<()> {
-        let text: String = self.runs.iter().filter_map(|run| self.points(run)).collect();
+        let text: String = (0..self.runs.len()).filter_map(|index| self.points(index)).collect();
+        // Nothing is no reason to lose what another sweep has written.
+        if text.is_empty() {
+            return Ok(());
+        }
         Ok(write_whole(&self.folder.join(SWEEP_FILE), text.as_bytes())?)
     }
 }

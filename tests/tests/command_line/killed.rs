@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// The lines of a metrics file without what depends on the machine's speed.
-fn metrics(path: &str) -> Vec<Value> {
+pub(super) fn metrics(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text.lines().map(|line| {
         let mut line: Value = serde_json::from_str(line).unwrap();

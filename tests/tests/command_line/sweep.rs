@@ -1,3 +1,4 @@
+use super::killed::metrics;
 use fathom_exporter::sweep::point::{Kind, Point, read};
 use fathom_tests::commands::{Scene, contents, exporter, refuse, run, succeed};
 use std::collections::BTreeMap;
@@ -7,11 +8,27 @@ use std::time::Duration;
 
 const TINY: &str = include_str!("../../../exporter/recipes/tiny.toml");
 
-/// Every file of a sweep but the metrics, whose rates depend on the machine.
+/// Every file of a sweep; of the metrics not the rates, which depend on the machine.
 fn files(folder: &str) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-    let all = contents(Path::new(folder)).into_iter();
-    let relative = |path: &Path| path.strip_prefix(folder).unwrap().to_owned();
-    all.filter(|(path, _)| !path.ends_with("metrics.jsonl")).map(|(path, bytes)| (relative(&path), bytes)).collect()
+    let file = |(path, bytes): (PathBuf, Option<Vec<u8>>)| {
+        let bytes = match bytes {
+            Some(_) if path.ends_with("metrics.jsonl") => Some(format!("{:?}", metrics(path.to_str().unwrap())).into_bytes()),
+            bytes => bytes,
+        };
+        (path.strip_prefix(folder).unwrap().to_owned(), bytes)
+    };
+    contents(Path::new(folder)).into_iter().map(file).collect()
+}
+
+/// Starts a program and kills it once `event` has come.
+fn kill_when(command: &mut Command, event: impl Fn() -> bool) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !event() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended too early");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap(); // fails for no child that was not waited for
+    assert_eq!(child.wait().unwrap().code(), None, "it ended by itself");
 }
 
 fn points(folder: &str) -> Vec<Point> {
@@ -29,7 +46,7 @@ pub(super) fn recipes(scene: &Scene) -> [String; 2] {
 pub(super) fn sweep(scene: &Scene, recipes: &[String], folder: &str) -> Command {
     let corpus = scene.path("corpus.txt");
     let mut command = exporter(&["sweep", "--corpus", &corpus, "--folder", folder, "--seeds", "1,2", "--targets", "0.3,0.5"]);
-    command.args(["--checkpoint-every", "5", "--no-cycles"]).args(recipes);
+    command.args(["--checkpoint-every", "10", "--no-cycles"]).args(recipes);
     command
 }
 
@@ -38,6 +55,7 @@ fn cycles_are_modelled_once_for_each_shape() {
     let scene = Scene::default();
     let ([halt, _], corpus, folder) = (recipes(&scene), scene.path("corpus.txt"), scene.path("runs"));
     let run = || exporter(&["sweep", &halt, "--corpus", &corpus, "--folder", &folder, "--seeds", "1,2", "--targets", "0.5"]);
+    kill_when(&mut run(), || Path::new(&folder).is_dir()); // before anything is modelled or trained
     succeed(&mut run());
     let costs = || contents(&Path::new(&folder).join("costs"));
     let first = costs();
@@ -84,12 +102,11 @@ fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
     let recipes = recipes(&scene);
     let (whole, killed) = (scene.path("whole"), scene.path("killed"));
     succeed(sweep(&scene, &recipes, &whole).args(["--jobs", "2"]));
-    for pause in [20, 60, 120, 240] {
-        let mut again = sweep(&scene, &recipes, &killed);
-        let mut child = again.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(pause));
-        child.kill().unwrap(); // fails for no child that was not waited for
-        child.wait().unwrap();
+    // In training, and after one, two and three of the four runs.
+    let runs = ["halt-s1", "halt-s2", "dense-s1", "dense-s2"].map(|run| Path::new(&killed).join(run));
+    let there = |file: &str| runs.iter().filter(|run| run.join(file).exists()).count();
+    for (file, count) in [("model.safetensors", 1), ("points.jsonl", 1), ("points.jsonl", 2), ("points.jsonl", 3)] {
+        kill_when(sweep(&scene, &recipes, &killed).args(["--jobs", "1"]), || there(file) >= count);
     }
     succeed(sweep(&scene, &recipes, &killed).args(["--jobs", "1"]));
     let (wanted, found) = (files(&whole), files(&killed));
