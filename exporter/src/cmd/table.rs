@@ -1,25 +1,27 @@
 //! `exporter table`.
 
-use crate::sweep::point::read_file;
+use crate::sweep::point::read_files;
 use crate::sweep::table::{Table, markdown};
 use anyhow::Result;
 use clap::Parser;
 use std::path::PathBuf;
 
-/// Print a sweep as a table in Markdown: losses and work over seeds, beside dense models of equal work
+/// Print sweeps as a table in Markdown: losses and work over seeds, beside dense models of equal work
 #[derive(Parser, Debug)]
 #[command(after_help = "\
 Behind dense: loss minus that of the line through the dense models of the same seed at the same
 cycles (weight multiply-accumulates of a sweep without cycles); less than 0 is better than dense.
-The line has every dense model of the sweep; beyond its ends nothing is compared. Means over the
+The line has every dense model of the sweeps; beyond its ends nothing is compared. Means over the
 seeds, in brackets least and most, or each seed.
 
 Examples:
   exporter table runs/sweep.jsonl
-  exporter table runs/sweep.jsonl --json")]
+  exporter table runs/sweep.jsonl --json
+  exporter table exporter/results/exit-enwik8.jsonl exporter/results/compare-enwik8.jsonl")]
 pub struct Cmd {
-    /// Results of `exporter sweep`
-    sweep: PathBuf,
+    /// Results of `exporter sweep`, of the same corpus
+    #[arg(required = true, value_name = "SWEEP")]
+    sweeps: Vec<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -31,7 +33,7 @@ impl Cmd {
     /// # Errors
     /// One line for the user.
     pub fn run(self) -> Result<()> {
-        let table = Table::new(&read_file(&self.sweep)?);
+        let table = Table::new(&read_files(&self.sweeps)?);
         match self.json {
             true => say!("{}", serde_json::to_string_pretty(&table)?),
             false => say!("{}", markdown(&table).trim_end()),

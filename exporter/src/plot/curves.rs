@@ -29,11 +29,11 @@ pub struct Trained {
     pub lines: Vec<Line>,
 }
 
-/// Reads the metrics of every run of a sweep, beside whose results the runs' folders lie.
+/// Reads the metrics of every run of sweeps that has a folder in one of `folders`.
 ///
 /// # Errors
-/// A file that is missing or malformed.
-pub fn trained(points: &[Point], folder: &Path) -> Result<Vec<Trained>> {
+/// A folder in which a file is missing or malformed.
+pub fn trained(points: &[Point], folders: &[&Path]) -> Result<Vec<Trained>> {
     let names = recipes(points);
     let mut runs: Vec<(usize, u64)> = Vec::new();
     for point in points {
@@ -43,11 +43,13 @@ pub fn trained(points: &[Point], folder: &Path) -> Result<Vec<Trained>> {
         }
     }
     let read = |(recipe, seed): (usize, u64)| {
-        let folder = folder.join(format!("{}-s{seed}", names[recipe]));
-        let stages = grid::recipe(&folder)?.stages.iter().map(|stage| stage.kind).collect();
-        Ok(Trained { recipe, stages, lines: crate::metrics::read(&folder.join("metrics.jsonl"))? })
+        let name = format!("{}-s{seed}", names[recipe]);
+        let folder = folders.iter().map(|folder| folder.join(&name)).find(|folder| folder.is_dir())?;
+        let stages = || Ok(grid::recipe(&folder)?.stages.iter().map(|stage| stage.kind).collect());
+        let lines = || crate::metrics::read(&folder.join("metrics.jsonl"));
+        Some(stages().and_then(|stages| Ok(Trained { recipe, stages, lines: lines()? })))
     };
-    runs.into_iter().map(read).collect()
+    runs.into_iter().filter_map(read).collect()
 }
 
 /// The picture.
@@ -124,7 +126,7 @@ impl Picture for Curves {
         for run in &self.runs {
             chart.draw_series([PathElement::new(below(&run.validation), category(run.recipe).stroke_width(2))])?;
         }
-        let mut y = legend_of_recipes(&right, &self.recipes)? + 24;
+        let mut y = legend_of_recipes(&right, &self.recipes, category)? + 24;
         for note in
             ["strong: validation sample,", "full depth or gates, float", "pale: training batches;", "one line for each seed"]
         {

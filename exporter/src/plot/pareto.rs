@@ -108,7 +108,7 @@ impl Picture for Pareto {
         for (recipe, _) in self.recipes.iter().enumerate() {
             for kind in KINDS {
                 let of: Vec<&Mark> = self.marks.iter().filter(|mark| (mark.recipe, mark.kind) == (recipe, kind)).collect();
-                let color = category(recipe);
+                let color = self.color(recipe);
                 let line = if is_control(kind) { pale(color).stroke_width(1) } else { color.stroke_width(3) };
                 let path = of.iter().map(|mark| (mark.work.mean, mark.nats.mean)).collect::<Vec<_>>();
                 chart.draw_series([PathElement::new(path, line)])?;
@@ -183,11 +183,17 @@ where
 }
 
 impl Pareto {
+    /// Ink of a recipe that is measured as a dense model, else one of the categories.
+    fn color(&self, recipe: usize) -> RGBColor {
+        let is_dense = |recipe: usize| self.marks.iter().any(|mark| (mark.recipe, mark.kind) == (recipe, Kind::Dense));
+        if is_dense(recipe) { INK } else { category((0..recipe).filter(|before| !is_dense(*before)).count()) }
+    }
+
     fn legend<B: DrawingBackend>(&self, area: &Area<B>) -> Result<()>
     where
         B::ErrorType: 'static,
     {
-        let mut y = legend_of_recipes(area, &self.recipes)? + 24;
+        let mut y = legend_of_recipes(area, &self.recipes, |recipe| self.color(recipe))? + 24;
         for kind in KINDS.iter().rev().filter(|kind| self.marks.iter().any(|mark| mark.kind == **kind)) {
             symbol(area, *kind, (14, y), GREY)?;
             area.draw(&Text::new(name(*kind), (34, y + 2), text(15, INK)))?;
@@ -207,13 +213,17 @@ impl Pareto {
 }
 
 /// A colour for each recipe; returns the pixel below the last.
-pub(crate) fn legend_of_recipes<B: DrawingBackend>(area: &Area<B>, recipes: &[String]) -> Result<i32>
+pub(crate) fn legend_of_recipes<B: DrawingBackend>(
+    area: &Area<B>,
+    recipes: &[String],
+    color: impl Fn(usize) -> RGBColor,
+) -> Result<i32>
 where
     B::ErrorType: 'static,
 {
     let mut y = 70;
     for (index, recipe) in recipes.iter().enumerate() {
-        area.draw(&Rectangle::new([(4, y - 6), (24, y + 6)], category(index).filled()))?;
+        area.draw(&Rectangle::new([(4, y - 6), (24, y + 6)], color(index).filled()))?;
         area.draw(&Text::new(recipe.clone(), (34, y + 2), text(15, INK)))?;
         y += 26;
     }

@@ -15,8 +15,9 @@ pub const GREY: RGBColor = RGBColor(125, 125, 125);
 /// Lines behind the data.
 pub const GRID: RGBColor = RGBColor(228, 228, 228);
 
-/// Okabe and Ito's colours, told apart by all common forms of colour vision, without the yellow that a white page swallows.
-const CATEGORIES: [RGBColor; 7] = [
+/// Okabe and Ito's colours, told apart by all common forms of colour vision, without the yellow that a white page swallows; then some
+/// for pictures with more recipes than there are such colours.
+const CATEGORIES: [RGBColor; 11] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -24,13 +25,17 @@ const CATEGORIES: [RGBColor; 7] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
     RGBColor(70, 70, 70),
+    RGBColor(130, 90, 30),
+    RGBColor(110, 60, 160),
+    RGBColor(120, 130, 20),
+    RGBColor(170, 20, 60),
 ];
 
 /// Viridis, from its ends and three places between.
 const SEQUENCE: [(f64, f64, f64); 5] =
     [(68.0, 1.0, 84.0), (59.0, 82.0, 139.0), (33.0, 145.0, 140.0), (94.0, 201.0, 98.0), (253.0, 231.0, 37.0)];
 
-/// The colour of the nth category; they repeat after seven.
+/// The colour of the nth category; they repeat after eleven.
 pub fn category(index: usize) -> RGBColor {
     CATEGORIES[index % CATEGORIES.len()]
 }

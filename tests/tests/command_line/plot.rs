@@ -25,6 +25,15 @@ fn the_pictures_of_a_sweep_name_its_recipes_and_are_the_same_every_time() {
         (json["schema"].as_str(), json["rows"].as_array().unwrap().len()),
         (Some("fathom-table/1"), table.lines().count() - 2)
     );
+    let twice = format!("{results}: halt, seed 1, was measured twice");
+    refuse(&mut exporter(&["table", &results, &results]), scene.folder(), &[&twice]);
+    // Results alone, in two files.
+    let lines = std::fs::read_to_string(&results).unwrap();
+    let (halt, dense): (Vec<&str>, Vec<&str>) = lines.lines().partition(|line| line.contains("\"halt\""));
+    let halves = [("one", halt), ("two", dense)].map(|(name, lines)| scene.write(name, (lines.join("\n") + "\n").as_bytes()));
+    assert_eq!(succeed(&mut exporter(&["table", &halves[0], &halves[1]])).lines().count(), table.lines().count());
+    let alone = scene.path("alone");
+    assert_eq!(succeed(&mut exporter(&["plot", &halves[0], &halves[1], "--out", &alone])).lines().count(), 2);
     succeed(&mut exporter(&["plot", &results, "--out", &again]));
     for name in ["pareto", "curves", "blocks"] {
         let file = |folder: &str, extension: &str| Path::new(folder).join(name).with_extension(extension);
