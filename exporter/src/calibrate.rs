@@ -19,6 +19,8 @@ use fathom::format::{Header, OperatingPoint, Policy, Shape};
 
 /// Largest accepted distance of a measured share from its target.
 pub const SHARE_TOLERANCE: f64 = 0.005;
+/// Windows of one piece of a sample.
+const WINDOWS: usize = 8;
 /// Halvings of the level: below one token in a hundred thousand.
 const BISECTIONS: usize = 18;
 
@@ -167,8 +169,19 @@ impl Candidate {
     }
 }
 
+/// About `tokens` tokens of `text` in pieces of [`WINDOWS`] windows of `context`, evenly spread: a text changes as it goes on, and its start
+/// may save more or less than the rest. All of a text that has no more.
+pub fn sample(text: &[u16], tokens: usize, context: usize) -> Vec<u16> {
+    let piece = WINDOWS * context;
+    let (there, wanted) = (text.len() / piece, tokens.div_ceil(piece));
+    if text.len() <= tokens || there <= wanted {
+        return text.to_vec();
+    }
+    (0..wanted).flat_map(|index| &text[index * there / wanted * piece..][..piece]).copied().collect()
+}
+
 /// One operating point per target, from the most saved to the least. `targets` are shares in `0..1`; 0 gives full depth. Shares are
-/// met on the first `tokens` of `text`; what a point says of itself is measured on all of it.
+/// met on `sample`, a part of `text`; what a point says of itself is measured on all of it.
 ///
 /// # Errors
 /// A target that the model cannot reach within [`SHARE_TOLERANCE`], too many targets, or a model that cannot be exported.
@@ -177,7 +190,7 @@ pub fn calibrate(
     model: &ModelTensors,
     levels: &Levels,
     text: &[u16],
-    tokens: usize,
+    sample: &[u16],
     targets: &[f64],
     report: &mut dyn FnMut(f64, &Evaluation),
 ) -> Result<Vec<OperatingPoint>> {
@@ -187,7 +200,6 @@ pub fn calibrate(
     let mut targets = targets.to_vec();
     targets.sort_by(|a, b| b.total_cmp(a));
     let mut candidate = Candidate::new(header, model)?;
-    let sample = &text[..tokens.min(text.len())];
     let mut points = Vec::new();
     for target in targets {
         let (thresholds, saved) = candidate.nearest(target, levels, sample)?;

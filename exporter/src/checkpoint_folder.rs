@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{self, CheckpointError, Tensors};
 use crate::config::Config;
-use fathom::format::{OperatingPoint, Shape};
+use fathom::format::{Element, OperatingPoint, Shape};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,9 @@ pub struct Calibration {
     pub full_depth_nats: f32,
     /// Tokens that it was measured on.
     pub tokens: usize,
+    /// Element type that the thresholds were fitted to, and losses measured with; none of full depth alone.
+    #[serde(default)]
+    pub element: Option<Element>,
 }
 
 /// A loaded checkpoint.

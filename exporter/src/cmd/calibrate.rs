@@ -2,7 +2,7 @@
 
 use super::bar;
 use super::element::ElementArguments;
-use crate::calibrate::{Levels, calibrate};
+use crate::calibrate::{Levels, calibrate, sample};
 use crate::checkpoint::{model, write_whole};
 use crate::checkpoint_folder::{CALIBRATION_FILE, Calibration, Folder};
 use crate::corpus::Corpus;
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 /// Find the routers' thresholds for a list of target shares, on held-out text
 #[derive(Parser, Debug)]
 #[command(after_help = "\
-The shares are of token-layer operations saved, met under hard routing through a blob on the first tokens of the validation part,
-under the split that the model was trained with. What is printed, and stored with each point, is measured on the whole part, or
+The shares are of token-layer operations saved, met under hard routing through a blob on pieces that are spread over the validation
+part, under the split that the model was trained with. What is printed, and stored with each point, is measured on the whole part, or
 on its first --validation-tokens. The points are written into the checkpoint's
 folder, from where `exporter export` takes them.
 
@@ -69,31 +69,37 @@ impl Cmd {
         };
         let corpus = Corpus::read(&self.corpus, config.split, shape.context, Some(&config.alphabet))?;
         let text = corpus.validation();
-        let text = &text[..self.validation_tokens.unwrap_or(text.len()).clamp(2, text.len())];
-        let tokens = &text[..self.tokens.min(text.len())];
+        if [Some(self.tokens), self.validation_tokens].iter().flatten().any(|tokens| *tokens < 2) {
+            bail!("--tokens and --validation-tokens must be at least 2");
+        }
+        let text = &text[..self.validation_tokens.unwrap_or(text.len()).min(text.len())];
+        let sample = sample(text, self.tokens, shape.context);
         let float = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
 
         let full = evaluate(&float, text, shape.context, &Gates::Open, &|_| ())?;
         let (rounded, rounding) = self.element.tensors(&folder)?;
         let routed = Model::new(&shape, &Parameters::new(&rounded)?, shape.blocks)?;
-        let levels = Levels::new(shape.policy, config.comparable_routers, open_pass(&routed, tokens, shape.context)?);
-        let header = config.header(self.element.element()?, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
+        let levels = Levels::new(shape.policy, config.comparable_routers, open_pass(&routed, &sample, shape.context)?);
+        let element = self.element.element()?;
+        let header = config.header(element, &[], 0, 0.0).map_err(anyhow::Error::msg)?;
         let roles = model(&rounded, &shape)?;
         let bar = bar(targets.len() as u64, "points");
+        // A closed stdout does not stop the calibration.
+        let say = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
         if let Some(rounding) = rounding.strip_prefix(", ") {
-            say!("{rounding}");
+            say(rounding);
         }
-        say!("target   saved    nats   active share per block");
-        say!("  full   0.000  {:.4}", full.nats());
-        let points = calibrate(&header, &roles, &levels, text, tokens.len(), &targets, &mut |target, found| {
+        say("target   saved    nats   active share per block");
+        say(&format!("  full   0.000  {:.4}", full.nats()));
+        let points = calibrate(&header, &roles, &levels, text, &sample, &targets, &mut |target, found| {
             let shares: Vec<String> = found.active_shares().iter().map(|share| format!("{share:.2}")).collect();
             let row = format!("{target:>6.3}  {:.3}  {:.4}   {}", found.saved(), found.nats(), shares.join(" "));
-            // A closed stdout does not stop the calibration.
-            let _ = bar.suspend(|| writeln!(std::io::stdout(), "{row}"));
+            bar.suspend(|| say(&row));
             bar.inc(1);
         })?;
         bar.finish_and_clear();
-        let calibration = Calibration { points, default_point, full_depth_nats: full.nats() as f32, tokens: text.len() };
+        let (full_depth_nats, tokens) = (full.nats() as f32, text.len());
+        let calibration = Calibration { points, default_point, full_depth_nats, tokens, element: Some(element) };
         let text = serde_json::to_string_pretty(&calibration)? + "\n";
         write_whole(&folder.path.join(CALIBRATION_FILE), text.as_bytes())?;
         Ok(())

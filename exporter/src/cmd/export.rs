@@ -36,7 +36,15 @@ impl Cmd {
         let folder = Folder::load(&self.checkpoint)?;
         let calibration = folder.calibration()?;
         let loss = calibration.full_depth_nats;
-        let header = folder.config.header(self.element.element()?, &calibration.points, calibration.default_point, loss);
+        let element = self.element.element()?;
+        if calibration.element.is_some_and(|calibrated| calibrated != element) {
+            eprintln!(
+                "exporter: {} was calibrated with another element type, whose shares and losses the blob states: calibrate again \
+                 with the same --dtype for its own",
+                self.checkpoint.display()
+            );
+        }
+        let header = folder.config.header(element, &calibration.points, calibration.default_point, loss);
         let (tensors, rounding) = self.element.tensors(&folder)?;
         let bytes = blob(&header.map_err(anyhow::Error::msg)?, &model(&tensors, &folder.shape)?)?;
         // What no runtime would accept is never written.

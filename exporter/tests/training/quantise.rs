@@ -114,7 +114,7 @@ fn a_fine_tuned_model_calibrates_and_evaluates_through_its_int4_blob_as_in_float
     let levels = Levels::new(shape.policy, true, open_pass(&float, text, shape.context).unwrap());
     let header = folder.config.header(Element::INT4, &[], 0, 0.0).unwrap();
     let roles = model(&folder.tensors, &shape).unwrap();
-    let points = calibrate(&header, &roles, &levels, text, 1_500, &[0.3, 0.0], &mut |_, _| ()).unwrap();
+    let points = calibrate(&header, &roles, &levels, text, &text[..1_500], &[0.3, 0.0], &mut |_, _| ()).unwrap();
     assert!((points[0].saved - 0.3).abs() < 0.01);
     // The integers of the blob are those of the checkpoint: what is left are activations in int8.
     let nats = nats(&folder.tensors, &folder, text);

@@ -107,7 +107,8 @@ fn mixed(model: &Model, tokens: &[u16]) -> Vec<f32> {
 fn infinite_thresholds_are_full_depth() {
     for shape in shapes().into_iter().filter(|shape| !shape.soft_scaling) {
         let (model, tokens) = (model(&shape, 3), tokens(3));
-        let (hard, open) = (forward(&model, &tokens, &Gates::Hard(&[f32::INFINITY; 3])), forward(&model, &tokens, &Gates::Open));
+        let (hard, open) =
+            (forward(&model, &tokens, &Gates::Thresholds(&[f32::INFINITY; 3])), forward(&model, &tokens, &Gates::Open));
         assert!(hard.active.iter().flatten().all(|active| *active));
         assert_eq!(values(&hard, 4), values(&open, 4));
     }
@@ -117,7 +118,7 @@ fn infinite_thresholds_are_full_depth() {
 fn closed_routers_leave_the_first_block_alone() {
     for shape in shapes().into_iter().filter(|shape| !shape.has_exits()) {
         let (model, tokens) = (model(&shape, 4), tokens(4));
-        let pass = forward(&model, &tokens, &Gates::Hard(&[f32::NEG_INFINITY; 3]));
+        let pass = forward(&model, &tokens, &Gates::Thresholds(&[f32::NEG_INFINITY; 3]));
         assert!(pass.active[0].iter().all(|active| *active));
         assert!(pass.active[1..].iter().flatten().all(|active| !*active));
         assert_eq!(values(&pass, 4), values(&pass, 1));
@@ -130,7 +131,7 @@ fn halting_is_monotone_and_skipping_is_not() {
     for shape in shapes() {
         for seed in 0..4 {
             let (model, tokens) = (model(&shape, seed + 5), tokens(seed));
-            let pass = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
+            let pass = forward(&model, &tokens, &Gates::Thresholds(&mixed(&model, &tokens)));
             for pair in pass.active.windows(2) {
                 let back = pair[0].iter().zip(&pair[1]).filter(|(before, after)| !**before && **after).count();
                 match shape.policy {
@@ -147,7 +148,7 @@ fn halting_is_monotone_and_skipping_is_not() {
 fn inactive_tokens_are_carried_and_active_ones_are_not() {
     for shape in shapes().into_iter().filter(|shape| !shape.has_exits()) {
         let (model, tokens) = (model(&shape, 6), tokens(6));
-        let pass = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
+        let pass = forward(&model, &tokens, &Gates::Thresholds(&mixed(&model, &tokens)));
         let mut seen = [0; 2];
         for block in 0..4 {
             let (before, after) = (values(&pass, block), values(&pass, block + 1));
@@ -165,7 +166,7 @@ fn decisions_are_the_routers_outputs_against_the_thresholds() {
     for shape in shapes() {
         let (model, tokens) = (model(&shape, 7), tokens(7));
         let thresholds = mixed(&model, &tokens);
-        let pass = forward(&model, &tokens, &Gates::Hard(&thresholds));
+        let pass = forward(&model, &tokens, &Gates::Thresholds(&thresholds));
         for (output, z) in model.routers(&pass).unwrap().into_iter().enumerate() {
             let halts = |(token, z): (usize, f32)| (token, z >= thresholds[output]);
             for (token, halts) in z.to_vec1::<f32>().unwrap().into_iter().enumerate().map(halts) {
@@ -187,11 +188,11 @@ fn no_token_sees_a_later_one_or_another_sequence() {
     for shape in shapes() {
         let (model, tokens) = (model(&shape, 8), tokens(8));
         let thresholds = mixed(&model, &tokens);
-        let before = forward(&model, &tokens, &Gates::Hard(&thresholds));
+        let before = forward(&model, &tokens, &Gates::Thresholds(&thresholds));
         for changed in [1, 5, TIME - 1] {
             let mut other = tokens.clone();
             other[changed] = (other[changed] + 1) % 8;
-            let after = forward(&model, &other, &Gates::Hard(&thresholds));
+            let after = forward(&model, &other, &Gates::Thresholds(&thresholds));
             let (a, b) = (values(&before, 4), values(&after, 4));
             for token in (0..changed).chain(TIME..TIME * SEQUENCES) {
                 assert_eq!(a[token], b[token], "token {token} sees a change at {changed}");
@@ -219,7 +220,7 @@ fn omitted_tokens_are_invisible_to_later_ones_and_kept_ones_are_not() {
 fn a_token_that_leaves_has_the_residual_of_its_exit_blocks() {
     for shape in shapes().into_iter().filter(Shape::has_exits) {
         let (model, tokens) = (model(&shape, 11), tokens(11));
-        let hard = forward(&model, &tokens, &Gates::Hard(&mixed(&model, &tokens)));
+        let hard = forward(&model, &tokens, &Gates::Thresholds(&mixed(&model, &tokens)));
         let open = forward(&model, &tokens, &Gates::Open);
         let mut seen = [0; 5];
         for token in 0..tokens.len() {
@@ -239,7 +240,8 @@ fn a_token_that_leaves_has_the_residual_of_its_exit_blocks() {
 fn soft_gates_scale_and_never_mask() {
     let shape = shape(Policy::Skip, Cache::Project, true, false);
     let (model, tokens) = (model(&shape, 10), tokens(10));
-    let (soft, hard) = (forward(&model, &tokens, &Gates::Soft), forward(&model, &tokens, &Gates::Hard(&[f32::INFINITY; 3])));
+    let (soft, hard) =
+        (forward(&model, &tokens, &Gates::Soft), forward(&model, &tokens, &Gates::Thresholds(&[f32::INFINITY; 3])));
     assert_eq!(soft.gates.len(), 3);
     assert!(soft.active.iter().flatten().all(|active| *active));
     assert_eq!(values(&soft, 4), values(&hard, 4));
@@ -250,7 +252,7 @@ fn straight_gates_run_what_thresholds_of_one_half_do() {
     for shape in shapes().into_iter().filter(|shape| !shape.has_exits() && !shape.soft_scaling) {
         let (model, tokens) = (model(&shape, 10), tokens(10));
         let (straight, hard) =
-            (forward(&model, &tokens, &Gates::StraightThrough), forward(&model, &tokens, &Gates::Hard(&[0.0; 3])));
+            (forward(&model, &tokens, &Gates::StraightThrough), forward(&model, &tokens, &Gates::Thresholds(&[0.0; 3])));
         assert_eq!(straight.active, hard.active);
         assert!(straight.active.iter().flatten().any(|active| !active));
         for (a, b) in values(&straight, 4).concat().into_iter().zip(values(&hard, 4).concat()) {

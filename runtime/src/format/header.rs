@@ -254,8 +254,8 @@ pub struct Routing {
 pub struct OperatingPoint {
     /// One threshold per router output; empty for a dense model.
     pub thresholds: Vec<f32, MAX_ROUTERS>,
-    /// Share of token-layer operations saved, `0..=1`, measured by `exporter calibrate` on the validation split through the int8 blob
-    /// (whatever the element type of this one). The thresholds were fitted to the first part of that split.
+    /// Share of token-layer operations saved, `0..=1`, measured by `exporter calibrate` on the validation split through a blob, to pieces of
+    /// which the thresholds were fitted.
     pub saved: f32,
     /// Cross-entropy in nats per token, measured alike; 0 when unmeasured.
     pub loss_nats: f32,
