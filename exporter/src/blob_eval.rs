@@ -52,7 +52,7 @@ impl Evaluation {
         1.0 - self.active.iter().sum::<usize>() as f64 / operations as f64
     }
 
-    /// Routers that were evaluated under `thresholds` `[routers]`, summed over tokens: one whose thresholds are [`f32::MAX`] halts no one and
+    /// Routers that were evaluated under `thresholds` `[outputs]`, summed over tokens: one whose thresholds are [`f32::MAX`] halts no one and
     /// is not.
     pub fn routers(&self, thresholds: &[f32]) -> usize {
         let outputs = thresholds.len().checked_div(self.asked.len()).unwrap_or(1).max(1); // of one router

@@ -250,10 +250,12 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
 /// # Errors
 /// [`CheckpointError::Write`]; nothing partial stays.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    // A device or a link is written to, not replaced.
-    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+    // What a link leads to is replaced, not the link; a device is written to.
+    let real = path.canonicalize().unwrap_or_else(|_| path.into());
+    if real.metadata().is_ok_and(|there| !there.is_file()) {
         return std::fs::write(path, bytes).map_err(|error| CheckpointError::Write(path.into(), error));
     }
+    let path = &*real;
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);

@@ -54,9 +54,9 @@ pub fn shuffled(mut depths: Vec<u8>, seed: u64) -> Vec<u8> {
 /// Early exit by confidence: a token stops at the first exit whose largest probability reaches a threshold, the same for all exits.
 #[derive(Clone, Debug)]
 pub struct Confidence {
-    exits: Vec<Vec<f32>>, // [routers][inputs], the largest probability
+    exits: Vec<Vec<f32>>, // [outputs][inputs], the largest probability
     inputs: usize,
-    possible: Vec<usize>, // [routers + 1] depths
+    possible: Vec<usize>, // [outputs + 1] depths
 }
 
 impl Confidence {

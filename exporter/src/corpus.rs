@@ -4,6 +4,7 @@ use crate::split::{Part, Split};
 use fathom::format::shape::MAX_VOCABULARY;
 use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub enum CorpusError {
     Unpack(PathBuf, std::io::Error),
     /// It is empty.
     Empty(PathBuf),
-    /// It is longer than any corpus may be (1 GiB).
+    /// It is longer than any corpus may be, 10^9 bytes.
     TooLong(PathBuf),
     /// A part has not one whole window.
     TooShort {
@@ -148,7 +149,9 @@ impl Corpus {
 
 /// The bytes of a file, unpacked if xz packed them.
 fn text(path: &Path) -> Result<Vec<u8>, CorpusError> {
-    let bytes = std::fs::read(path).map_err(|error| CorpusError::Read(path.into(), error))?;
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1 + MAX_BYTES as u64).read_to_end(&mut bytes));
+    read.map_err(|error| CorpusError::Read(path.into(), error))?;
     if bytes.len() > MAX_BYTES {
         return Err(CorpusError::TooLong(path.into()));
     }

@@ -19,8 +19,8 @@ pub enum Gates<'a> {
     Open,
     /// Token `i` runs `depths[i]` blocks, in a model with exits through the exit of that depth unless it is that of all blocks.
     Depths(&'a [usize]),
-    /// The routers, against one threshold each: what the runtime does.
-    Hard(&'a [f32]),
+    /// The routers, against one threshold for each output: what the runtime does.
+    Thresholds(&'a [f32]),
     /// Every token runs every block, scaled by `1 - p`: what the published method trains.
     Soft,
     /// The routers, against p = 1/2: gates of 0 or 1 that have the gradient of `1 - p` (Bengio, Leonard and Courville 2013). What a token's
@@ -169,7 +169,7 @@ impl Model {
         let mut depths = vec![self.shape.blocks; n]; // where tokens leave through exits, behind all that they could run
         for (index, block) in self.blocks.iter().enumerate() {
             let z = match (&block.router, gates) {
-                (Some(router), Gates::Hard(_) | Gates::Soft | Gates::StraightThrough) => router.forward(&h)?,
+                (Some(router), Gates::Thresholds(_) | Gates::Soft | Gates::StraightThrough) => router.forward(&h)?,
                 (Some(router), Gates::Open) if self.shape.soft_scaling => router.forward(&h)?,
                 _ => Vec::new(),
             };
@@ -298,8 +298,8 @@ impl Model {
                 depths.copy_from_slice(wanted);
                 wanted.iter().map(|depth| index < self.shape.trunk() || *depth == self.shape.blocks).collect()
             }
-            Gates::Hard(_) | Gates::StraightThrough if !z.is_empty() => {
-                let threshold = |output: usize| if let Gates::Hard(thresholds) = gates { thresholds[output] } else { 0.0 };
+            Gates::Thresholds(_) | Gates::StraightThrough if !z.is_empty() => {
+                let threshold = |output: usize| if let Gates::Thresholds(thresholds) = gates { thresholds[output] } else { 0.0 };
                 let halted = |running: bool| self.shape.policy != Policy::Skip && !running;
                 let mut active: Vec<bool> = running.iter().map(|running| !halted(*running)).collect();
                 for (output, z) in self.shape.outputs_before(index).zip(z) {

@@ -1,6 +1,8 @@
 //! What to train: a TOML file.
 
+use crate::config::Config;
 use crate::recipe_rules::check;
+use crate::split::Split;
 use fathom::format::{Cache, Geometry, Mlp, Norm, Policy, Position, Routing, Variants};
 use serde::{Deserialize, Serialize};
 
@@ -288,22 +290,28 @@ impl ModelRecipe {
     }
 }
 
+impl Recipe {
+    /// The configuration of its model on a corpus of this alphabet, before training; of no corpus yet.
+    pub fn config(&self, alphabet: Vec<u8>) -> Config {
+        Config {
+            geometry: self.model.geometry(alphabet.len()),
+            variants: self.model.variants(),
+            routing: self.model.routing(),
+            alphabet,
+            corpus_sha256: [0; 32],
+            seed: self.seed,
+            training_tokens: 0,
+            comparable_routers: self.router_stage() != Some(Kind::Soft),
+            split: Split::default(),
+        }
+    }
+}
+
 #[cfg(test)]
 impl Recipe {
     /// The shape of its model, for tests without a corpus.
     pub(crate) fn shape(&self, vocabulary: u8) -> Result<fathom::format::Shape, fathom::format::ShapeError> {
-        let config = crate::config::Config {
-            geometry: self.model.geometry(usize::from(vocabulary)),
-            variants: self.model.variants(),
-            routing: self.model.routing(),
-            alphabet: (0..vocabulary).collect(),
-            corpus_sha256: [0; 32],
-            seed: 0,
-            training_tokens: 0,
-            comparable_routers: true,
-            split: Default::default(),
-        };
-        config.shape()
+        self.config((0..vocabulary).collect()).shape()
     }
 }
 

@@ -3,6 +3,9 @@
 use crate::recipe::{Kind, PolicyName, Recipe, Stage};
 use fathom::format::header::MAX_BLOCKS;
 
+/// Windows of a step: more would not fit into any memory.
+const MOST_BATCH: usize = 65_536;
+
 /// Checks a recipe.
 ///
 /// # Errors
@@ -37,6 +40,12 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
             .and_then(|()| place(recipe, index, stage))
             .map_err(|what| format!("stage {index}: {what}"))?;
     }
+    if recipe.model.soft_scaling && recipe.stages.last().is_some_and(|stage| stage.kind != Kind::Soft) {
+        return Err("with soft_scaling routers scale every branch, which only a soft stage trains: it must be the last".into());
+    }
+    if recipe.model.context == 0 {
+        return Err("context is 0, but must be at least 1".into());
+    }
     let has = |wanted: fn(Kind) -> bool| recipe.stages.iter().any(|stage| wanted(stage.kind));
     if policy == PolicyName::Exit && !has(|kind| matches!(kind, Kind::Joint | Kind::Quantise)) {
         return Err("policy exit needs a stage of kind joint, or of kind quantise that starts --from such a model".into());
@@ -57,6 +66,9 @@ fn fail(what: impl Into<String>) -> Result<(), String> {
 fn values(stage: &Stage) -> Result<(), String> {
     if stage.batch == 0 || stage.tokens == 0 {
         return fail("batch and tokens must be positive");
+    }
+    if stage.batch > MOST_BATCH {
+        return fail(format!("batch is {}, but must be 1 to {MOST_BATCH}", stage.batch));
     }
     if !(stage.learning_rate > 0.0 && stage.learning_rate.is_finite()) {
         return fail(format!("learning_rate is {}, but must be positive", stage.learning_rate));
@@ -115,6 +127,9 @@ fn depths(recipe: &Recipe, stage: &Stage) -> Result<(), String> {
     }
     if let Some(exit) = stage.exits.iter().find(|exit| **exit == 0 || **exit > blocks) {
         return fail(format!("exit {exit} is not a depth from 1 to {blocks}"));
+    }
+    if !stage.exits.is_sorted_by(|a, b| a < b) {
+        return fail("exits must ascend");
     }
     if !stage.exits.is_empty() && !stage.exits.contains(&blocks) {
         return fail(format!("exits must include the last depth, {blocks}: the blocks after the last exit would learn nothing"));
@@ -187,6 +202,11 @@ mod tests {
                 "omit_after and key_value_blocks exclude",
             ),
             ("exits = [2, 3]", "exits = [2]", "stage 1: exits must include the last depth, 3"),
+            ("exits = [2, 3]", "exits = [3, 2]", "stage 1: exits must ascend"),
+            ("exits = [2, 3]", "exits = [2, 2, 3]", "stage 1: exits must ascend"),
+            ("batch = 4", "batch = 100_000", "stage 0: batch is 100000, but must be 1 to 65536"),
+            ("context = 16", "context = 0", "context is 0"),
+            ("tied_head = true", "tied_head = true\nsoft_scaling = true", "with soft_scaling routers scale every branch"),
             ("exits = [2, 3]", "exits = [2, 4]", "stage 1: exit 4 is not a depth"),
             ("learning_rate = 3e-3", "learning_rate = -1.0", "stage 0: learning_rate is -1"),
             ("learning_rate = 3e-3", "learning_rate = nan", "stage 0: learning_rate is NaN"),

@@ -20,7 +20,7 @@ type Node = Vec<usize>;
 /// Ways from full depth to the least, one threshold per router.
 #[derive(Clone, Debug)]
 pub struct Path {
-    sorted: Vec<Vec<f32>>, // [routers][tokens], the largest output first
+    sorted: Vec<Vec<f32>>, // [outputs][tokens], the largest output first
     nodes: Vec<Node>,
 }
 

@@ -81,6 +81,28 @@ fn the_format_document_is_of_the_version_that_the_code_writes() {
     assert!(text.contains(&format!("\"{}\"", String::from_utf8_lossy(&MAGIC))));
 }
 
+/// Full depth stands beside the points to be compared with; a model that learned from the same text eight times may lose more there.
+#[test]
+fn operating_points_of_the_committed_models_lose_less_the_less_they_save() {
+    let mut checked = 0;
+    for entry in fs::read_dir(workspace().join("firmware/models")).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "fathom") {
+            continue;
+        }
+        let bytes = Aligned::copy(&fs::read(&path).unwrap());
+        let blob = Blob::parse(bytes.bytes()).unwrap();
+        let points: Vec<_> = blob.header().operating_points.iter().filter(|point| point.saved > 0.01).collect();
+        assert!(points.len() >= 5, "{}: {} operating points", path.display(), points.len());
+        for pair in points.windows(2) {
+            let falls = pair[0].saved > pair[1].saved && pair[0].loss_nats > pair[1].loss_nats;
+            assert!(falls, "{}: {pair:?}", path.display());
+        }
+        checked += 1;
+    }
+    assert!(checked >= 3, "{checked}");
+}
+
 #[test]
 fn figures_of_the_default_model_are_those_in_its_blob() {
     let bytes = Aligned::copy(&fs::read(workspace().join("firmware/models/default.fathom")).unwrap());

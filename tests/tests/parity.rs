@@ -1,22 +1,28 @@
 //! The float model and the runtime in f16, int8 and int4 agree on the tiny checkpoints, and int8 stays what it was, bit for bit.
 
-use fathom::format::{BlockMatrix, Cache, Element, MatrixSet, OperatingPoint};
+use fathom::format::{
+    BlockMatrix, Cache, Element, Geometry, MatrixSet, Mlp, Norm, OperatingPoint, Policy, Position, Routing, Variants,
+};
 use fathom::{Blob, NoProbe, Plan, Session};
 use fathom_exporter::aligned::Aligned;
-use fathom_exporter::checkpoint::{Tensors, model, name};
+use fathom_exporter::checkpoint::{Tensors, model, name, parameters};
 use fathom_exporter::checkpoint_folder::Folder;
+use fathom_exporter::config::Config;
 use fathom_exporter::evaluate::open_pass;
 use fathom_exporter::export::blob;
 use fathom_exporter::model::{Gates, Model, Parameters};
 use fathom_exporter::quantise::INT4;
 use fathom_exporter::rounding::round_blocks;
 use fathom_tests::checkpoints::{VARIANTS, path, renew, tiny_corpus};
-use fathom_tests::models::exits;
+use fathom_tests::models::{Random, exits};
+use std::path::PathBuf;
 
 /// Largest difference of a logit, as a share of the largest logit's magnitude. f16 weights have 11 bits and its cache too; sums are f32.
 const F16_LOGITS: f32 = 0.005;
 /// int8 weights, activations and cache: each rounding is up to 1/254 of its row's maximum, a few dozen of them add up.
 const INT8_LOGITS: f32 = 0.1;
+/// At least one token in so many must come before the first whose decisions turned over: logits are compared up to there.
+const LEAST_COMPARED: usize = 4;
 /// Share of (token, block) decisions that rounding may turn over when thresholds lie among the router's outputs.
 const TURNED_DECISIONS: f32 = 0.05;
 
@@ -34,7 +40,7 @@ fn window(folder: &Folder) -> Vec<u16> {
 fn float(folder: &Folder, tokens: &[u16], thresholds: &[f32]) -> Result {
     let parameters = Parameters::new(&folder.tensors).unwrap();
     let model = Model::new(&folder.shape, &parameters, folder.shape.blocks).unwrap();
-    let gates = if thresholds.is_empty() { Gates::Open } else { Gates::Hard(thresholds) };
+    let gates = if thresholds.is_empty() { Gates::Open } else { Gates::Thresholds(thresholds) };
     let pass = model.forward(tokens, tokens.len(), &gates, None).unwrap();
     let logits = model.classify(&pass.residuals[folder.shape.blocks]).unwrap();
     Result { logits: logits.flatten_all().unwrap().to_vec1().unwrap(), active: pass.active }
@@ -58,20 +64,89 @@ fn run(bytes: &Aligned, tokens: &[u16]) -> Result {
     Result { logits, active }
 }
 
-/// Largest difference of logits of the tokens that ran the same blocks so far, relative to the largest logit.
-fn distance(a: &Result, b: &Result) -> f32 {
+/// Largest difference of logits of the tokens that ran the same blocks so far, relative to the largest logit, and how many they are.
+fn distance(a: &Result, b: &Result) -> (f32, usize) {
     let largest = a.logits.iter().fold(0f32, |largest, x| largest.max(x.abs()));
     let vocabulary = a.logits.len() / a.active[0].len();
     // A decision that turned over changes later tokens through the cache: compare up to the first.
     let same = (0..a.active[0].len()).take_while(|t| a.active.iter().zip(&b.active).all(|(a, b)| a[*t] == b[*t])).count();
     let logits = a.logits.iter().zip(&b.logits).take(same * vocabulary);
-    logits.fold(0f32, |most, (a, b)| most.max((a - b).abs())) / largest
+    (logits.fold(0f32, |most, (a, b)| most.max((a - b).abs())) / largest, same)
 }
 
 fn turned(a: &Result, b: &Result) -> f32 {
     let pairs = a.active.iter().flatten().zip(b.active.iter().flatten());
     let total = a.active.len() * a.active[0].len();
     pairs.filter(|(a, b)| a != b).count() as f32 / total as f32
+}
+
+/// A model of these depth decisions whose weights are random.
+fn random(routing: Routing, seed: u64) -> Folder {
+    let blocks = 4;
+    let config = Config {
+        geometry: Geometry {
+            blocks,
+            width: 16,
+            heads: 4,
+            kv_heads: 2,
+            mlp_width: 20,
+            context: 16,
+            vocabulary: 8,
+            router_width: if routing.policy == Policy::Dense { 0 } else { 4 },
+        },
+        variants: match seed % 2 {
+            0 => Variants { norm: Norm::RmsNorm, position: Position::Rotary, mlp: Mlp::SwiGlu, bias: false, tied_head: true },
+            _ => Variants { norm: Norm::LayerNorm, position: Position::Learned, mlp: Mlp::Gelu, bias: true, tied_head: false },
+        },
+        routing,
+        alphabet: (0..8).collect(),
+        corpus_sha256: [0; 32],
+        seed,
+        training_tokens: 0,
+        comparable_routers: true,
+        split: Default::default(),
+    };
+    let shape = config.shape().unwrap();
+    let mut random = Random(seed);
+    let tensor = |(name, dims, _): (String, Vec<usize>, _)| {
+        let values = (0..dims.iter().product()).map(|_| 0.5 * random.signed()).collect();
+        (name, (dims, values))
+    };
+    Folder { path: PathBuf::new(), config, shape, tensors: parameters(&shape).into_iter().map(tensor).collect() }
+}
+
+/// Every policy with every cache that it can have, random weights, both families of variants.
+#[test]
+fn hard_routing_of_random_models_is_that_of_the_runtime_under_every_policy() {
+    let cached = [Cache::Project, Cache::Omit { kept: 2 }, Cache::Ahead { blocks: 2 }];
+    let mut routings = vec![(Policy::Dense, Cache::Project), (Policy::Dense, Cache::Ahead { blocks: 2 })];
+    routings.extend(cached.map(|cache| (Policy::Skip, cache)));
+    routings.extend(cached.map(|cache| (Policy::Halt, cache)));
+    routings.extend(
+        [(&[2][..], 2), (&[3], 2), (&[2, 3], 2), (&[3], 3)].map(|(depths, blocks)| (exits(depths), Cache::Ahead { blocks })),
+    );
+    for (policy, cache) in routings {
+        for soft_scaling in [false, true] {
+            if soft_scaling && !matches!(policy, Policy::Skip | Policy::Halt) {
+                continue;
+            }
+            for seed in 0..6 {
+                let folder = random(Routing { policy, cache, soft_scaling }, seed);
+                let tokens: Vec<u16> = (0..16).map(|i| ((i * i + 3 * i + seed as usize) / 3 % 8) as u16).collect();
+                for thresholds in thresholds(&folder, &tokens) {
+                    let float = float(&folder, &tokens, &thresholds);
+                    let runtime = run(&export(&folder, Element::F16, &thresholds), &tokens);
+                    let case = format!("{policy:?}, {cache:?}, soft scaling {soft_scaling}, seed {seed}");
+                    assert_eq!(float.active, runtime.active, "{case}");
+                    let (distance, compared) = distance(&float, &runtime);
+                    assert!(compared == 16 && distance <= F16_LOGITS, "{case}: logits within {distance}");
+                    let ran = float.active.iter().flatten().filter(|active| **active).count();
+                    let decided = thresholds.first().is_some_and(|threshold| *threshold < f32::MAX);
+                    assert_eq!(ran < 64, decided, "{case}: {ran} of 64 token-layer operations");
+                }
+            }
+        }
+    }
 }
 
 /// No thresholds (dense); or fully open, and in the widest gap of the middle half of each router's outputs.
@@ -99,9 +174,10 @@ fn assert_agreement(name: &str, folder: &Folder, elements: &[(Element, f32)]) {
         let float = float(folder, &tokens, &thresholds);
         for (element, tolerance) in elements {
             let runtime = run(&export(folder, *element, &thresholds), &tokens);
-            let (distance, turned) = (distance(&float, &runtime), turned(&float, &runtime));
-            println!("{name:<22} {element:?}: logits within {distance:.4}, {turned:.3} decisions turned");
+            let ((distance, compared), turned) = (distance(&float, &runtime), turned(&float, &runtime));
+            println!("{name:<22} {element:?}: logits of {compared} tokens within {distance:.4}, {turned:.3} decisions turned");
             assert!(distance <= *tolerance, "{name} {element:?}: {distance}");
+            assert!(LEAST_COMPARED * compared >= tokens.len(), "{name} {element:?}: only {compared} tokens were compared");
             assert!(turned <= TURNED_DECISIONS, "{name} {element:?}: {turned}");
         }
     }

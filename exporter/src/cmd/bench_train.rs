@@ -1,8 +1,7 @@
 //! `exporter bench-train`.
 
 use super::bar;
-use crate::checkpoint::{Role, parameters};
-use crate::config::Config;
+use crate::checkpoint::{Role, parameters, write_whole};
 use crate::losses::Batch;
 use crate::model::{Gates, Model, Parameters};
 use crate::ops::cross_entropy::cross_entropy;
@@ -10,7 +9,6 @@ use crate::optimiser::{Optimiser, Rates};
 use crate::plain_loop;
 use crate::random::{Purpose, stream};
 use crate::recipe::Recipe;
-use crate::split::Split;
 use crate::train::initial;
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
@@ -51,6 +49,7 @@ pub struct Cmd {
 /// The figures of one comparison.
 #[derive(Debug, Serialize)]
 struct Figures {
+    schema: &'static str,
     threads: usize,
     parameters: usize,
     steps: usize,
@@ -71,15 +70,15 @@ impl Cmd {
             Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe {}", path.display()))?,
             None => RECIPE.to_owned(),
         };
-        let recipe = Recipe::parse(&text).map_err(|error| anyhow::anyhow!("the recipe: {error}"))?;
+        let name = self.recipe.as_ref().map_or("the recipe".into(), |path| path.display().to_string());
+        let recipe = Recipe::parse(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         if self.steps == 0 || self.threads == Some(0) {
             bail!("--steps and --threads must be at least 1");
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build()?;
         let figures = pool.install(|| compare(&recipe, self.steps))?;
         if let Some(path) = &self.json {
-            std::fs::write(path, serde_json::to_string_pretty(&figures)? + "\n")
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            write_whole(path, (serde_json::to_string_pretty(&figures)? + "\n").as_bytes())?;
         }
         let Figures { threads, parameters, plain_tokens_per_second: plain, fused_tokens_per_second: fused, ratio, .. } = figures;
         say!("{parameters} parameters, {threads} threads, {} steps of each", self.steps);
@@ -92,18 +91,7 @@ impl Cmd {
 
 /// Alternates steps of both, after one of each to warm up.
 fn compare(recipe: &Recipe, steps: usize) -> Result<Figures> {
-    let config = Config {
-        geometry: recipe.model.geometry(usize::from(VOCABULARY)),
-        variants: recipe.model.variants(),
-        routing: recipe.model.routing(),
-        alphabet: (0..VOCABULARY as u8).collect(),
-        corpus_sha256: [0; 32],
-        seed: recipe.seed,
-        training_tokens: 0,
-        split: Split::NineToOne,
-        comparable_routers: true,
-    };
-    let shape = config.shape()?;
+    let shape = recipe.config((0..VOCABULARY as u8).collect()).shape()?;
     let stage = &recipe.stages[0];
     let (mut plain, mut fused) = (Trained::new(&shape, recipe)?, Trained::new(&shape, recipe)?);
     let model = Model::new(&shape, &fused.parameters, shape.blocks)?;
@@ -132,6 +120,7 @@ fn compare(recipe: &Recipe, steps: usize) -> Result<Figures> {
     };
     let (plain_rate, fused_rate) = (rate(&mut plain_seconds), rate(&mut fused_seconds));
     Ok(Figures {
+        schema: "fathom-bench-train/1",
         threads: rayon::current_num_threads(),
         parameters: parameters(&shape).iter().map(|(_, dims, _)| dims.iter().product::<usize>()).sum(),
         steps,

@@ -119,7 +119,10 @@ impl Cmd {
     fn tokens(&self, split: Split, context: usize, alphabet: &[u8]) -> Result<Vec<u16>> {
         let corpus = Corpus::read(&self.corpus, split, context, Some(alphabet))?;
         let part = corpus.part(self.part.into())?;
-        Ok(part[..self.tokens.unwrap_or(part.len()).clamp(2, part.len())].to_vec())
+        if self.tokens.is_some_and(|tokens| tokens < 2) {
+            bail!("--tokens must be at least 2: one is predicted from the one before it");
+        }
+        Ok(part[..self.tokens.unwrap_or(part.len()).min(part.len())].to_vec())
     }
 
     fn float(&self) -> Result<(&'static str, Split, Evaluation)> {
@@ -135,7 +138,7 @@ impl Cmd {
         let tokens = self.tokens(split, shape.context, &folder.config.alphabet)?;
         let model = Model::new(&shape, &Parameters::new(&folder.tensors)?, shape.blocks)?;
         let bar = bar(windows(tokens.len(), shape.context).len() as u64, "windows");
-        let gates = if routers == 0 { Gates::Open } else { Gates::Hard(&point.thresholds) };
+        let gates = if routers == 0 { Gates::Open } else { Gates::Thresholds(&point.thresholds) };
         let found = evaluate::evaluate(&model, &tokens, shape.context, &gates, &|done| bar.inc(done))?;
         bar.finish_and_clear();
         Ok(("float", split, found))

@@ -180,3 +180,24 @@ fn the_default_model_keeps_the_committed_budget() {
     assert_eq!(ran.code, Some(0), "{}", ran.stdout);
     assert!(ran.stdout.contains("limits kept"), "{}", ran.stdout);
 }
+
+/// 1 MiB of flash, of which the image has what lies before the model, and 192 KiB of RAM.
+#[test]
+fn every_committed_model_runs_on_the_board_of_the_default_one() {
+    let scene = Scene::default();
+    let (models, json) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/models"), scene.path("run.json"));
+    let image = CORTEX_M4.image().into_os_string().into_string().unwrap();
+    let mut ran = 0;
+    for entry in std::fs::read_dir(models).unwrap() {
+        let path = entry.unwrap().path();
+        let model = path.to_str().unwrap();
+        if !model.ends_with(".fathom") || model.contains("int4") {
+            continue; // int4 has an image of its own
+        }
+        succeed(&mut host_sim(&["run", "-q", "--image", &image, "--model", model, "--tokens", "4", "--json", &json]));
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        assert_eq!(report["generated_tokens"], 4, "{model}");
+        ran += 1;
+    }
+    assert!(ran >= 3, "{ran}");
+}
