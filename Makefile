@@ -7,7 +7,7 @@ demo: ## The firmware image answers a prompt on the modelled core
 	.ci/setup
 	cargo run --release --bin host-sim -- run
 
-test: ## All tests, with the image under our machine and under QEMU
+test: ## All tests, with the image under host-sim and under QEMU
 	.ci/setup tests
 	FATHOM_IMAGES="$$(firmware/build-image --all)" && FATHOM_INT8_IMAGES="$$(firmware/build-image --int8 --all)" && \
 	export FATHOM_IMAGES FATHOM_INT8_IMAGES && cargo test --release

@@ -5,6 +5,20 @@
 //! each block's router decides which tokens run it; logits go to the [`Sampler`], and the depth of every token to the [`Trace`]. A [`Controller`]
 //! chooses how much the next token may cost.
 //!
+//! ```no_run
+//! # use fathom::{Blob, NoProbe, Plan, Sampler, Session};
+//! # fn answer(model: &[u8], arena: &mut [u32], prompt: &[u16]) -> Result<u16, Box<dyn core::error::Error>> {
+//! let blob = Blob::parse(model)?;                      // bytes in flash, aligned to 16
+//! let plan = Plan::new(blob.shape(), 8)?;              // 8 prompt tokens at a time; plan.bytes() of RAM for the arena
+//! let mut session = Session::new(&blob, arena, &plan, NoProbe)?;
+//! let mut sampler = Sampler::new(1, 0.8, 0);           // seed, temperature, top-k
+//! session.prefill(prompt)?;                            // tokens of bytes: blob.encode(byte)
+//! let token = sampler.sample(session.logits());        // its bytes: blob.decode(token)
+//! session.step(token)?;
+//! # Ok(token)
+//! # }
+//! ```
+//!
 //! If [`Blob::parse`] returned `Ok`, nothing below it panics, whatever the blob's contents.
 #![no_std]
 #![deny(unsafe_code)]

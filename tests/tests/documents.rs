@@ -49,6 +49,7 @@ fn paths_and_tests_named_in_the_documents_exist() {
         "firmware/models/default-int4.md",
         "firmware/models/halt.md",
         "exporter/RESULTS.md",
+        "exporter/RESULTS-EARLIER.md",
     ];
     for name in pages {
         for piece in quoted(&document(name)) {
@@ -69,6 +70,17 @@ fn paths_and_tests_named_in_the_documents_exist() {
         }
     }
     assert!(checked > 25, "{checked}");
+}
+
+#[test]
+fn the_code_in_the_readme_is_that_of_the_runtimes_tested_documentation() {
+    let (readme, library) = (document("README.md"), document("runtime/src/lib.rs"));
+    let code =
+        readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("README shows the runtime's calls");
+    assert!(code.lines().count() >= 6);
+    for line in code.lines() {
+        assert!(library.contains(&format!("//! {line}\n")), "runtime/src/lib.rs has no line: {line}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use fathom_tests::commands::{Scene, exporter, run, succeed};
+use fathom_tests::commands::{Scene, exporter, refuse, run, succeed};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
@@ -13,6 +13,32 @@ pub(super) fn metrics(path: &str) -> Vec<Value> {
         line
     });
     lines.collect()
+}
+
+#[test]
+fn a_training_that_is_refused_replaces_no_checkpoint() {
+    let scene = Scene::default();
+    let (checkpoint, corpus) = (scene.checkpoint("dense"), scene.path("corpus.txt"));
+    let tiny = include_str!("../../../exporter/recipes/tiny.toml");
+    let odd = scene.write("odd.toml", tiny.replace("heads = 2", "heads = 3").as_bytes());
+    let missing = scene.path("missing");
+    let recipe = scene.write("recipe.toml", tiny.as_bytes());
+    let train = |recipe: &str, extra: &[&str]| {
+        exporter(&[&["train", recipe, "--corpus", &corpus, "--out", &checkpoint, "--force"], extra].concat())
+    };
+    refuse(&mut train(&odd, &[]), scene.folder(), &["must be a multiple of 3"]);
+    refuse(&mut train(&recipe, &["--from", &missing]), scene.folder(), &["missing"]);
+}
+
+#[test]
+fn a_closed_stdout_stops_no_calibration() {
+    let scene = Scene::default();
+    let (checkpoint, corpus) = (scene.checkpoint("default-halt"), scene.path("corpus.txt"));
+    let mut calibrate = exporter(&["calibrate", &checkpoint, "--corpus", &corpus, "--targets", "0,0.3", "--default", "0.3"]);
+    let mut child = calibrate.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(Path::new(&checkpoint).join("calibration.json").exists());
 }
 
 #[test]

@@ -206,6 +206,20 @@ fn bad_sweeps_are_refused_before_they_start() {
 
     succeed(&mut sweep(&scene, &recipes[1..], &none));
     scene.write("dense.toml", std::fs::read_to_string(&recipes[1]).unwrap().replace("3e-3", "2e-3").as_bytes());
-    let ran = run(&mut sweep(&scene, &recipes[1..], &none));
-    assert!(ran.code == Some(1) && ran.stderr.contains("holds a run of another recipe"), "{ran:?}");
+    let results = || std::fs::read_to_string(Path::new(&none).join("sweep.jsonl")).unwrap();
+    let (before, failed) = (results(), |mut command: Command, why: &str| {
+        let ran = run(&mut command);
+        assert!(ran.code == Some(1) && ran.stderr.contains(why), "{ran:?}");
+    });
+    failed(sweep(&scene, &recipes[1..], &none), "holds a run of another recipe");
+    assert_eq!(results(), before, "what an earlier sweep found is kept, and never given to another recipe");
+
+    // Another split is another text.
+    scene.write("dense.toml", std::fs::read_to_string(&recipes[1]).unwrap().replace("2e-3", "3e-3").as_bytes());
+    let mut other = sweep(&scene, &recipes[1..], &none);
+    other.args(["--split", "80/10/10"]);
+    failed(other, "another model, seed, corpus or split");
+    assert_eq!(results(), before);
+    succeed(&mut sweep(&scene, &recipes[1..], &none));
+    assert_eq!(results(), before);
 }
