@@ -8,12 +8,12 @@ use crate::ops::cross_entropy::cross_entropy;
 use crate::optimiser::{Optimiser, Rates};
 use crate::plain_loop;
 use crate::random::{Purpose, stream};
-use crate::recipe::Recipe;
+use crate::recipe::{PolicyName, Recipe};
 use crate::train::initial;
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
 use clap::Parser;
-use fathom::format::Shape;
+use fathom::format::{Mlp, Norm, Position, Shape, Variants};
 use rand::Rng;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -72,6 +72,11 @@ impl Cmd {
         };
         let name = self.recipe.as_ref().map_or("the recipe".into(), |path| path.display().to_string());
         let recipe = Recipe::parse(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+        let Variants { norm, position, mlp, bias, .. } = recipe.model.variants();
+        let plain = (recipe.model.policy, norm, position, mlp, bias);
+        if plain != (PolicyName::Dense, Norm::RmsNorm, Position::Rotary, Mlp::SwiGlu, false) {
+            bail!("{name}: the plain loop trains dense models with RMSNorm, rotary positions and SwiGLU, without biases");
+        }
         if self.steps == 0 || self.threads == Some(0) {
             bail!("--steps and --threads must be at least 1");
         }

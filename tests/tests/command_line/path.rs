@@ -13,6 +13,20 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn training_steps_are_timed_beside_those_of_candles_operations() {
+    let scene = Scene::default();
+    let ([halt, dense], figures) = (super::sweep::recipes(&scene), scene.path("speed.json"));
+    let bench = |recipe: &str| exporter(&["bench-train", recipe, "--steps", "1", "--threads", "1", "--json", &figures]);
+    refuse(&mut bench(&halt), scene.folder(), &["halt.toml", "the plain loop trains dense models"]);
+    let printed = succeed(&mut bench(&dense));
+    let figures: Value = serde_json::from_str(&std::fs::read_to_string(&figures).unwrap()).unwrap();
+    assert_eq!((&figures["schema"], &figures["threads"]), (&Value::from("fathom-bench-train/1"), &Value::from(1)));
+    let (fused, plain) = (figures["fused_tokens_per_second"].as_f64(), figures["plain_tokens_per_second"].as_f64());
+    assert!((figures["ratio"].as_f64().unwrap() - fused.unwrap() / plain.unwrap()).abs() < 1e-9, "{figures}");
+    assert!(printed.contains("plain loop") && printed.contains("ratio"), "{printed}");
+}
+
+#[test]
 fn a_text_becomes_a_blob_step_by_step() {
     let scene = Scene::default();
     let (corpus, checkpoint) = (scene.path("corpus.txt"), scene.path("checkpoint"));
