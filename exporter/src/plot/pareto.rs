@@ -3,7 +3,7 @@
 use crate::plot::marks::{Mark, marks};
 use crate::plot::picture::{Area, Picture};
 use crate::plot::style::{GREY, GRID, INK, SANS, category, pale, text};
-use crate::sweep::group::{Work, recipes};
+use crate::sweep::group::{Work, groups, recipes};
 use crate::sweep::point::{Kind, Point};
 use anyhow::{Result, ensure};
 use plotters::chart::ChartBuilder;
@@ -25,6 +25,7 @@ pub struct Pareto {
     work: Work,
     core: String,
     seeds: usize,
+    alike: bool, // whether every mark is a mean over all of them
     range: (Range<f64>, Range<f64>),
 }
 
@@ -48,7 +49,8 @@ impl Pareto {
         let mut seeds: Vec<u64> = points.iter().map(|point| point.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        Ok(Self { recipes: recipes(points), marks, work, core, seeds: seeds.len(), range: (x, y) })
+        let alike = groups(points).iter().all(|group| group.len() == seeds.len());
+        Ok(Self { recipes: recipes(points), marks, work, core, seeds: seeds.len(), alike, range: (x, y) })
     }
 }
 
@@ -202,7 +204,10 @@ impl Pareto {
         y += 16;
         let notes = match self.seeds {
             1 => vec!["one seed".to_owned()],
-            seeds => vec![format!("means over {seeds} seeds;"), "bars from the least to the most".into()],
+            seeds => {
+                let most = if self.alike { "" } else { "up to " };
+                vec![format!("means over {most}{seeds} seeds;"), "bars from the least to the most".into()]
+            }
         };
         for note in notes {
             area.draw(&Text::new(note, (4, y), text(14, GREY)))?;
