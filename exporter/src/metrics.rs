@@ -4,7 +4,7 @@ use crate::checkpoint::write_whole;
 use crate::recipe::Recipe;
 use crate::train::Progress;
 use crate::watch::Watched;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
@@ -111,6 +111,10 @@ impl Metrics {
         }
         self.show(progress.tokens);
         let Some(path) = &self.path else { return Ok(()) };
+        // Two trainings in one folder would write each other's files.
+        let is_free = |file: &File| !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let busy = || format!("another training is at work on {}", path.display());
+        ensure!(File::open(path).as_ref().map_or(true, is_free), busy());
         let old = match std::fs::read_to_string(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             old => old.with_context(|| format!("cannot read {}", path.display()))?,
@@ -122,10 +126,7 @@ impl Metrics {
         let kept: String = old.lines().filter(done).flat_map(|line| [line, "\n"]).collect();
         write_whole(path, kept.as_bytes())?;
         let file = File::options().append(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
-        // Two trainings in one folder would write each other's files.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            bail!("another training is at work on {}", path.display());
-        }
+        ensure!(is_free(&file), busy());
         self.file = Some(file);
         Ok(())
     }
@@ -190,5 +191,26 @@ impl Metrics {
         if self.shared.is_none() {
             self.bar.finish();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_trainings_do_not_share_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let recipe = Recipe::parse(include_str!("../recipes/tiny.toml")).unwrap();
+        let mut first = Metrics::new(Some(&path));
+        first.start(&Progress::default(), &recipe).unwrap();
+        let second = || Metrics::new(Some(&path)).start(&Progress::default(), &recipe);
+        assert!(second().unwrap_err().to_string().starts_with("another training is at work on "));
+        let point = Point { stage: 0, step: 9, steps: 20, tokens: 640, loss: 2.0, active: 1.0, watched: None };
+        first.step(&point).unwrap();
+        assert_eq!(read(&path).unwrap().len(), 1, "the first one's lines are still its own");
+        drop(first);
+        second().unwrap();
     }
 }

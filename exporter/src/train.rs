@@ -116,11 +116,11 @@ pub fn train(recipe: &Recipe, corpus: &Corpus, options: &Options<'_>, metrics: &
             teacher: None,
         }
     };
+    metrics.start(&run.progress, recipe)?;
     if !options.resume {
         // Nothing can refuse the run any more, and what it replaces must not be taken for its own checkpoint.
         remove(&options.folder.join(checkpoint::TENSORS_FILE))?;
     }
-    metrics.start(&run.progress, recipe)?;
     run.stages(options, metrics)
 }
 
