@@ -169,7 +169,7 @@ impl Candidate {
     }
 }
 
-/// About `tokens` tokens of `text` in pieces of [`WINDOWS`] windows of `context`, evenly spread: a text changes as it goes on, and its start
+/// About `tokens` tokens of `text` in pieces of 8 windows of `context`, evenly spread: a text changes as it goes on, and its start
 /// may save more or less than the rest. All of a text that has no more.
 pub fn sample(text: &[u16], tokens: usize, context: usize) -> Vec<u16> {
     let piece = WINDOWS * context;
