@@ -82,10 +82,9 @@ fn turned(a: &Result, b: &Result) -> f32 {
 
 /// A model of these depth decisions whose weights are random.
 fn random(routing: Routing, seed: u64) -> Folder {
-    let blocks = 4;
     let config = Config {
         geometry: Geometry {
-            blocks,
+            blocks: 4,
             width: 16,
             heads: 4,
             kv_heads: 2,

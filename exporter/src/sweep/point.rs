@@ -125,7 +125,7 @@ pub fn read(text: &str) -> Result<Vec<Point>> {
 /// Reads what sweeps have written, file after file.
 ///
 /// # Errors
-/// A file that cannot be read, has no points, or a line that [`read`] refuses; a measurement that is there twice.
+/// A file that cannot be read, has no points, or a line that [`read`] refuses; a measurement that is there twice, or of another text.
 pub fn read_files(paths: &[PathBuf]) -> Result<Vec<Point>> {
     let mut all: Vec<Point> = Vec::new();
     for path in paths {
@@ -137,6 +137,8 @@ pub fn read_files(paths: &[PathBuf]) -> Result<Vec<Point>> {
             let same = |other: &Point| (&other.recipe, &other.seed, &other.kind) == (recipe, seed, kind);
             let twice = all.iter().any(|other| same(other) && (&other.target, &other.depth) == (target, depth));
             ensure!(!twice, "{}: {recipe}, seed {seed}, was measured twice: give one of the files", path.display());
+            let alike = all.first().is_none_or(|other| (&other.corpus, other.split) == (&point.corpus, point.split));
+            ensure!(alike, "{}: {recipe} was measured on another text than what is before it", path.display());
             all.push(point);
         }
     }
@@ -197,6 +199,21 @@ pub(crate) mod tests {
         for entry in std::fs::read_dir(folder).unwrap() {
             read_files(&[entry.unwrap().path()]).unwrap();
         }
+    }
+
+    #[test]
+    fn points_of_different_texts_are_not_put_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, corpus: &str| {
+            let point = Point { corpus: corpus.into(), ..point(name, 1, Kind::Dense, None, 1.0, 1.0) };
+            let path = folder.path().join(name);
+            std::fs::write(&path, write(&[point]).unwrap()).unwrap();
+            path
+        };
+        let (one, two, other) = (file("one", "a.txt"), file("two", "a.txt"), file("other", "b.txt"));
+        assert_eq!(read_files(&[one.clone(), two]).unwrap().len(), 2);
+        let error = read_files(&[one, other]).unwrap_err().to_string();
+        assert!(error.ends_with("other: other was measured on another text than what is before it"), "{error}");
     }
 
     #[test]
