@@ -22,17 +22,24 @@ pub enum Split {
 }
 
 /// A part of a corpus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// What a model is fitted to.
     Training,
     /// What choices are made on.
+    #[default]
     Validation,
     /// What the last word is said on.
     Test,
 }
 
 impl Part {
+    /// Whether files need not name it.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Its name in messages.
     pub const fn name(self) -> &'static str {
         match self {

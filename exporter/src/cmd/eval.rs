@@ -1,5 +1,6 @@
 //! `exporter eval`.
 
+use super::part::PartName;
 use super::{bar, read_blob};
 use crate::blob_eval::{Evaluation, evaluate, windows};
 use crate::checkpoint_folder::{Folder, full_depth};
@@ -8,7 +9,7 @@ use crate::evaluate;
 use crate::model::{Gates, Model, Parameters};
 use crate::split::{Part, Split};
 use anyhow::{Result, bail};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use fathom::Blob;
 use fathom::format::Tokenizer;
 use serde::Serialize;
@@ -47,24 +48,6 @@ pub struct Cmd {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-/// Command-line names of the parts that can be evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PartName {
-    /// What choices are made on
-    Validation,
-    /// What the last word is said on
-    Test,
-}
-
-impl From<PartName> for Part {
-    fn from(name: PartName) -> Self {
-        match name {
-            PartName::Validation => Self::Validation,
-            PartName::Test => Self::Test,
-        }
-    }
 }
 
 /// What is printed with `--json`.

@@ -15,6 +15,7 @@ pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod inspect;
+pub mod part;
 pub mod plot;
 pub mod sweep;
 pub mod table;

@@ -2,6 +2,7 @@
 
 use super::bar;
 use super::device::DeviceName;
+use super::part::PartName;
 use crate::corpus::Corpus;
 use crate::cost::{Costs, host_sim};
 use crate::metrics::EVERY;
@@ -21,12 +22,14 @@ use std::path::PathBuf;
 #[command(after_help = "\
 A run is a recipe with a seed, in FOLDER/RECIPE-sSEED. Runs share the cores. A sweep that was interrupted goes on where it stood and
 ends with the same bytes; FOLDER/sweep.jsonl has the runs of the last sweep into it. Thresholds are fitted to the first tokens of the
-validation part, and losses measured on those after them, through int8 blobs under hard routing (int4 of recipes with a quantise stage).
+validation part, and losses measured on those after them, or on the test part, through int8 blobs under hard routing (int4 of recipes
+with a quantise stage).
 Cycles are modelled by host-sim, once for each shape; delete FOLDER/costs to measure them again, of finished runs too.
 
 Examples:
   exporter sweep a.toml b.toml --corpus text.txt --folder runs
   exporter sweep recipe.toml --corpus enwik8.xz --split enwik8 --seeds 1,2,3 --folder runs
+  exporter sweep recipe.toml --corpus enwik8.xz --split enwik8 --part test --folder runs
   exporter sweep recipe.toml --corpus text.txt --folder runs --jobs 2 --no-cycles")]
 pub struct Cmd {
     /// The recipes, TOML
@@ -56,7 +59,10 @@ pub struct Cmd {
     /// Tokens from the start of the validation part that thresholds are fitted to, at most half of it
     #[arg(long, default_value_t = 16_384, value_name = "TOKENS")]
     calibration_tokens: usize,
-    /// Tokens after them that losses are measured on
+    /// The part that losses are measured on; thresholds are always fitted to the validation part
+    #[arg(long, value_enum, default_value_t = PartName::Validation)]
+    part: PartName,
+    /// Tokens that losses are measured on: those after the calibration tokens, or the first of the test part
     #[arg(long, default_value_t = 65_536, value_name = "TOKENS")]
     validation_tokens: usize,
     /// What routed runs are compared with
@@ -123,6 +129,17 @@ impl Cmd {
         let runs = grid(&self.recipes, &self.seeds, &self.folder)?;
         let context = runs.iter().map(|run| usize::from(run.recipe.model.context)).max().unwrap_or_default();
         let corpus = Corpus::read(&self.corpus, self.split, context, None)?;
+        let file_name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let settings = Settings {
+            corpus: file_name(&self.corpus),
+            targets: self.targets.clone(),
+            calibration_tokens: self.calibration_tokens,
+            part: self.part.into(),
+            validation_tokens: self.validation_tokens,
+            controls: self.controls.iter().map(|name| (*name).into()).collect(),
+            core: (!self.no_cycles).then(|| self.core.clone()),
+        };
+        settings.divide(&corpus)?;
         let host_sim = match (self.no_cycles, &self.host_sim) {
             (true, _) => None,
             (false, Some(path)) => Some(path.clone()),
@@ -145,16 +162,6 @@ impl Cmd {
             prices.as_ref().map(|prices| prices.of(run, &corpus)).transpose().with_context(|| run.label())
         };
         let costs: Vec<Option<Costs>> = runs.iter().map(cost).collect::<Result<_>>()?;
-        let file_name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let settings = Settings {
-            corpus: file_name(&self.corpus),
-            targets: self.targets.clone(),
-            calibration_tokens: self.calibration_tokens,
-            validation_tokens: self.validation_tokens,
-            controls: self.controls.iter().map(|name| (*name).into()).collect(),
-            core: prices.map(|prices| prices.core),
-        };
-        settings.divide(corpus.validation())?;
         let device = self.device.open()?;
         let bar = bar(runs.iter().map(Run::tokens).sum(), "tokens");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -46,7 +46,7 @@ pub fn read(run: &Path, corpus: &Path, target: f64) -> Result<Reading> {
     ensure!(folder.shape.outputs() > 0, "{name} has no routers: every character takes every block");
     let corpus = Corpus::read(corpus, folder.config.split, folder.shape.context, Some(&folder.config.alphabet))?;
     ensure!(corpus.sha256 == folder.config.corpus_sha256, "{name} was trained on another corpus");
-    let (sample, text) = settings.divide(corpus.validation())?;
+    let (sample, text) = settings.divide(&corpus)?;
     let mut candidate = candidate(&recipe, &folder)?;
     let (thresholds, _) = candidate.nearest(target, &levels(&folder, sample)?, sample)?;
     candidate.set(&thresholds)?;

@@ -5,11 +5,13 @@ use crate::calibrate::{Candidate, Levels, SHARE_TOLERANCE};
 use crate::checkpoint::model;
 use crate::checkpoint_folder::Folder;
 use crate::controls::{Confidence, random_depths, shuffled, static_depths};
+use crate::corpus::Corpus;
 use crate::cost::Costs;
 use crate::evaluate::{open_pass, soft_pass};
 use crate::macs::WeightMacs;
 use crate::model::{Model, Parameters};
 use crate::recipe::{self, Recipe};
+use crate::split::Part;
 use crate::sweep::grid::Run;
 use crate::sweep::point::{Kind, Point, SCHEMA};
 use crate::sweep::prices::{element, element_name};
@@ -28,7 +30,10 @@ pub struct Settings {
     pub targets: Vec<f64>,
     /// Tokens from the start of the validation part that thresholds are fitted to; at most half of the part.
     pub calibration_tokens: usize,
-    /// Tokens after them that losses are measured on; at most the rest.
+    /// The part that losses are measured on.
+    #[serde(default, skip_serializing_if = "Part::is_default")]
+    pub part: Part,
+    /// Tokens that losses are measured on: of the validation part those after the calibration tokens, of another the first; at most all.
     pub validation_tokens: usize,
     /// Which controls a routed run is measured beside.
     pub controls: Vec<Kind>,
@@ -37,12 +42,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The tokens of a validation part that thresholds are fitted to, and those that losses are measured on.
+    /// The tokens that thresholds are fitted to, and those that losses are measured on.
     ///
     /// # Errors
-    /// The part is too short.
-    pub fn divide<'a>(&self, validation: &'a [u16]) -> Result<(&'a [u16], &'a [u16])> {
+    /// The parts are too short, or the corpus has no such part.
+    pub fn divide<'a>(&self, corpus: &'a Corpus) -> Result<(&'a [u16], &'a [u16])> {
+        let validation = corpus.validation();
         let (sample, rest) = validation.split_at(self.calibration_tokens.min(validation.len() / 2));
+        let rest = if self.part == Part::Validation { rest } else { corpus.part(self.part)? };
         let text = &rest[..self.validation_tokens.min(rest.len())];
         ensure!(
             sample.len().min(text.len()) >= 2,
@@ -86,20 +93,20 @@ struct Judged<'a> {
     text: &'a [u16],
 }
 
-/// Measures a trained run on its validation part. `note` is told of targets that the routers cannot meet: the nearest
+/// Measures a trained run. `note` is told of targets that the routers cannot meet: the nearest
 /// share stands for them.
 ///
 /// # Errors
-/// A validation part that is too short; a model that cannot be exported; those of candle.
+/// Those of [`Settings::divide`]; a model that cannot be exported; those of candle.
 pub fn measure(
     run: &Run,
     folder: &Folder,
-    validation: &[u16],
+    corpus: &Corpus,
     settings: &Settings,
     costs: Option<&Costs>,
     note: &dyn Fn(&str),
 ) -> Result<Vec<Point>> {
-    let (sample, text) = settings.divide(validation)?;
+    let (sample, text) = settings.divide(corpus)?;
     let candidate = candidate(&run.recipe, folder)?;
     let macs = WeightMacs::new(Blob::parse(candidate.bytes())?.shape());
     let mut judged = Judged { run, folder, settings, costs, candidate, macs, sample, text };
@@ -129,6 +136,7 @@ impl Judged<'_> {
             seed: config.seed,
             corpus,
             split: config.split,
+            part: self.settings.part,
             training_tokens: config.training_tokens,
             blocks: self.folder.shape.blocks,
             element,

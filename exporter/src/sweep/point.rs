@@ -1,6 +1,6 @@
 //! The record of a sweep: one JSON object a line, one line for each way that a run was measured.
 
-use crate::split::Split;
+use crate::split::{Part, Split};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -53,8 +53,8 @@ impl Kind {
     }
 }
 
-/// One measurement of one run. Losses are those of the evaluated tokens of the validation part, which follow the calibration tokens, through
-/// the blob under hard routing unless the kind says otherwise.
+/// One measurement of one run. Losses are those of the evaluated tokens, which follow the calibration tokens of the validation part or open
+/// another part, through the blob under hard routing unless the kind says otherwise.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
@@ -68,6 +68,9 @@ pub struct Point {
     pub corpus: String,
     /// How it was divided.
     pub split: Split,
+    /// The part that losses were measured on.
+    #[serde(default, skip_serializing_if = "Part::is_default")]
+    pub part: Part,
     /// Training tokens seen.
     pub training_tokens: u64,
     /// Blocks of the model.
@@ -102,7 +105,7 @@ pub struct Point {
     pub depths: Vec<usize>,
     /// Tokens that were evaluated.
     pub evaluated_tokens: usize,
-    /// Tokens before them that thresholds were fitted to.
+    /// Tokens from the start of the validation part that thresholds were fitted to.
     pub calibration_tokens: usize,
 }
 
@@ -137,7 +140,8 @@ pub fn read_files(paths: &[PathBuf]) -> Result<Vec<Point>> {
             let same = |other: &Point| (&other.recipe, &other.seed, &other.kind) == (recipe, seed, kind);
             let twice = all.iter().any(|other| same(other) && (&other.target, &other.depth) == (target, depth));
             ensure!(!twice, "{}: {recipe}, seed {seed}, was measured twice: give one of the files", path.display());
-            let alike = all.first().is_none_or(|other| (&other.corpus, other.split) == (&point.corpus, point.split));
+            let text = |point: &Point| (point.corpus.clone(), point.split, point.part, point.evaluated_tokens);
+            let alike = all.first().is_none_or(|other| text(other) == text(&point));
             ensure!(alike, "{}: {recipe} was measured on another text than what is before it", path.display());
             all.push(point);
         }
@@ -166,6 +170,7 @@ pub(crate) mod tests {
             seed,
             corpus: "text.txt".into(),
             split: Default::default(),
+            part: Default::default(),
             training_tokens: 1,
             blocks: 2,
             element: "int8".into(),
@@ -204,16 +209,21 @@ pub(crate) mod tests {
     #[test]
     fn points_of_different_texts_are_not_put_together() {
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, corpus: &str| {
-            let point = Point { corpus: corpus.into(), ..point(name, 1, Kind::Dense, None, 1.0, 1.0) };
+        let file = |name: &str, evaluated_tokens: usize, part: Part| {
+            let point = Point { evaluated_tokens, part, ..point(name, 1, Kind::Dense, None, 1.0, 1.0) };
             let path = folder.path().join(name);
             std::fs::write(&path, write(&[point]).unwrap()).unwrap();
             path
         };
-        let (one, two, other) = (file("one", "a.txt"), file("two", "a.txt"), file("other", "b.txt"));
+        let [one, two, longer] =
+            [("one", 9), ("two", 9), ("longer", 10)].map(|(name, tokens)| file(name, tokens, Part::Validation));
+        let tested = file("tested", 9, Part::Test);
         assert_eq!(read_files(&[one.clone(), two]).unwrap().len(), 2);
-        let error = read_files(&[one, other]).unwrap_err().to_string();
-        assert!(error.ends_with("other: other was measured on another text than what is before it"), "{error}");
+        for (path, name) in [(longer, "longer"), (tested, "tested")] {
+            let error = read_files(&[one.clone(), path]).unwrap_err().to_string();
+            let wanted = format!("{name}: {name} was measured on another text than what is before it");
+            assert!(error.ends_with(&wanted), "{error}");
+        }
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Sweep<'_> {
         let mut metrics = Metrics::shared(Some(&run.folder.join("metrics.jsonl")), self.bar.clone());
         train(&run.recipe, self.corpus, &options, &mut metrics)?;
         let folder = Folder::load(&run.folder)?;
-        let points = measure(run, &folder, self.corpus.validation(), self.settings, costs, &|note| report(run, note))?;
+        let points = measure(run, &folder, self.corpus, self.settings, costs, &|note| report(run, note))?;
         // Older points must not be taken for these.
         let file = run.folder.join(POINTS_FILE);
         if file.exists() {

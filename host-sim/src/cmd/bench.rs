@@ -5,14 +5,14 @@ use crate::bench::case::{Case, Inactive, element};
 use crate::bench::model::Model;
 use crate::bench::row::{Report, Row, SCHEMA};
 use crate::bench::{Bench, host, peers, table};
-use crate::cmd::output::{check_writable, write_json};
+use crate::cmd::output::{check_writable, tables, verdict, write_json};
 use crate::cmd::target::TargetOptions;
 use crate::firmware;
 use crate::image::Image;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use fathom::format::bench::{MAX_EXTENT, Work};
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Exit code when a limit of the budget is exceeded.
@@ -72,7 +72,7 @@ pub struct Cmd {
     /// Also the same work by microflow and embedded-nn; their image is built on first use
     #[arg(long)]
     peers: bool,
-    /// Write the rows as JSON
+    /// Write the rows as JSON; - is standard output, instead of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Run the rows that this file limits, and fail beyond a limit
@@ -88,7 +88,8 @@ impl Cmd {
     /// # Errors
     /// Shapes that no kernel takes, images that do not answer, wrong results.
     pub fn run(self) -> Result<u8> {
-        if let Some(path) = &self.json {
+        let json = self.json.as_deref();
+        if let Some(path) = json {
             check_writable(path)?;
         }
         let asked = self.kernel.as_deref().map(|kernel| self.cases(kernel)).transpose()?;
@@ -125,16 +126,16 @@ impl Cmd {
             cost_table: target.core.table.version,
             rows,
         };
-        write!(stdout(), "{}", report.table())?;
+        write!(tables(json), "{}", report.table())?;
         if whole {
-            writeln!(stdout(), "  {}", host::line())?;
+            writeln!(tables(json), "  {}", host::line())?;
         }
-        if let Some(path) = &self.json {
+        if let Some(path) = json {
             write_json(path, &report)?;
         }
         let (Some(budget), Some(limits)) = (budget, limits) else { return Ok(0) };
         let (text, kept) = budget.table(&limits, &report.rows);
-        write!(stdout(), "\n{text}")?;
+        write!(verdict(json), "\n{text}")?;
         Ok(if kept { 0 } else { EXCEEDED })
     }
 

@@ -1,12 +1,12 @@
 //! `host-sim compare`: did this change make it worse?
 
-use crate::cmd::output::{check_writable, write_json};
+use crate::cmd::output::{check_writable, tables, write_json};
 use crate::compare::{Rules, compare, github, markdown};
 use crate::report::read_json;
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::fs::OpenOptions;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Exit code when a metric is beyond the limit.
@@ -40,7 +40,7 @@ pub struct Cmd {
     /// Print annotations for GitHub Actions on stderr, and append the table to $GITHUB_STEP_SUMMARY
     #[arg(long)]
     github: bool,
-    /// Write the comparison as JSON
+    /// Write the comparison as JSON; - is standard output, instead of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ impl Cmd {
                 written.with_context(|| format!("cannot append to $GITHUB_STEP_SUMMARY, {}", PathBuf::from(&path).display()))?;
             }
         }
-        write!(stdout(), "{table}")?;
+        write!(tables(self.json.as_deref()), "{table}")?;
         Ok(if comparison.within { 0 } else { EXCEEDED })
     }
 }

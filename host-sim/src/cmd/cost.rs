@@ -1,13 +1,13 @@
 //! `host-sim cost`: what a generated token of each depth takes.
 
-use crate::cmd::output::{check_writable, write_json};
+use crate::cmd::output::{check_writable, tables, write_json};
 use crate::cmd::target::TargetOptions;
 use crate::cost::measure;
 use crate::firmware;
 use crate::image::Image;
 use anyhow::{Context, Result};
 use clap::Parser;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Measure what tokens of each depth cost, to know the cycles of any evaluation from its depths
@@ -40,8 +40,8 @@ impl Cmd {
     /// # Errors
     /// Files that cannot be read, and models that the firmware does not run.
     pub fn run(self) -> Result<u8> {
-        let file = self.json.as_deref().filter(|path| path.as_os_str() != "-");
-        if let Some(path) = file {
+        let json = self.json.as_deref();
+        if let Some(path) = json {
             check_writable(path)?;
         }
         let bytes = std::fs::read(&self.model).with_context(|| format!("cannot read the model {}", self.model.display()))?;
@@ -52,14 +52,9 @@ impl Cmd {
         let image = Image::read(&image_path)?;
         let (target, _) = self.target.resolve(&image)?;
         let costs = measure(&image, &target, &bytes).with_context(|| self.model.display().to_string())?;
-        match (file, &self.json) {
-            (None, Some(_)) => writeln!(stdout(), "{}", serde_json::to_string(&costs)?)?,
-            (path, _) => {
-                write!(stdout(), "{}", costs.table())?;
-                if let Some(path) = path {
-                    write_json(path, &costs)?;
-                }
-            }
+        write!(tables(json), "{}", costs.table())?;
+        if let Some(path) = json {
+            write_json(path, &costs)?;
         }
         Ok(0)
     }

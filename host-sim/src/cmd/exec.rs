@@ -44,7 +44,7 @@ pub struct Cmd {
     /// End the trace after this many instructions
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     trace_limit: u64,
-    /// Write the counts as JSON
+    /// Write the counts as JSON; - is standard output, after what the image writes there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// No summary and no remarks on standard error

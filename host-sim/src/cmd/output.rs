@@ -1,6 +1,7 @@
 //! Files that a command leaves behind: whole or not at all.
 
 use anyhow::{Context, Result};
+use std::io::{Write, sink, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Where a file is written before it is moved to `path`.
@@ -10,12 +11,28 @@ fn partial(path: &Path) -> PathBuf {
     partial.into()
 }
 
+/// Whether JSON goes to standard output (`-`), which then carries nothing else.
+pub fn is_for_standard_output(json: Option<&Path>) -> bool {
+    json.is_some_and(|path| path.as_os_str() == "-")
+}
+
+/// Where tables go: standard output, or nowhere when it carries JSON.
+pub fn tables(json: Option<&Path>) -> Box<dyn Write> {
+    if is_for_standard_output(json) { Box::new(sink()) } else { Box::new(stdout()) }
+}
+
+/// Where the verdict on a budget goes: standard output, or standard error when the former carries JSON.
+pub fn verdict(json: Option<&Path>) -> Box<dyn Write> {
+    if is_for_standard_output(json) { Box::new(stderr()) } else { Box::new(stdout()) }
+}
+
 /// Says before the run, rather than after it, that its result could not be kept.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn check_writable(path: &Path) -> Result<()> {
     let tried = match path.metadata() {
+        _ if is_for_standard_output(Some(path)) => Ok(()),
         Ok(there) if there.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
         Ok(there) if !there.is_file() => Ok(()),
         _ => std::fs::write(partial(path), "").and_then(|()| std::fs::remove_file(partial(path))),
@@ -23,12 +40,16 @@ pub fn check_writable(path: &Path) -> Result<()> {
     tried.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes JSON beside its place, then moves it there: never a partial file.
+/// Writes JSON beside its place, then moves it there: never a partial file. `-` is standard output.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
-    write_whole(path, (serde_json::to_string_pretty(value)? + "\n").as_bytes())
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    if is_for_standard_output(Some(path)) {
+        return stdout().write_all(text.as_bytes()).context("cannot write to standard output");
+    }
+    write_whole(path, text.as_bytes())
 }
 
 /// Writes bytes beside their place, then moves them there: never a partial file.
@@ -36,12 +57,13 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    // A device or a link is written to, not replaced.
-    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+    // What a link leads to is replaced, not the link; a device is written to.
+    let real = path.canonicalize().unwrap_or_else(|_| path.into());
+    if real.metadata().is_ok_and(|there| !there.is_file()) {
         return std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
     }
-    let partial = partial(path);
-    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
+    let partial = partial(&real);
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &real));
     if written.is_err() {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
     }

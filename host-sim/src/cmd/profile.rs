@@ -1,7 +1,7 @@
 //! `host-sim profile`: where the cycles of a guest go.
 
 use crate::cmd::guest::{Guest, GuestOptions};
-use crate::cmd::output::{check_writable, write_json, write_whole};
+use crate::cmd::output::{check_writable, is_for_standard_output, tables, write_json, write_whole};
 use crate::cmd::prompt::{Outcome, PromptOptions};
 use crate::cmd::target::{Target, TargetOptions};
 use crate::image::Image;
@@ -18,7 +18,7 @@ use crate::profile::text::{self, share};
 use crate::report::grouped;
 use anyhow::{Result, bail};
 use clap::Parser;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,7 @@ pub struct Cmd {
     /// Draw a flame graph
     #[arg(long, value_name = "FILE.svg")]
     flamegraph: Option<PathBuf>,
-    /// Write the whole profile as JSON
+    /// Write the whole profile as JSON; - is standard output, instead of the tables
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]
@@ -77,7 +77,8 @@ impl Cmd {
     ///
     /// # Errors
     /// Anything that keeps the guest from running, and files that cannot be written.
-    pub fn run(self) -> Result<u8> {
+    pub fn run(mut self) -> Result<u8> {
+        self.prompt.silent = is_for_standard_output(self.json.as_deref());
         for path in [&self.json, &self.folded, &self.flamegraph].into_iter().flatten() {
             check_writable(path)?;
         }
@@ -97,7 +98,7 @@ impl Cmd {
             Outcome::Answered(_) => 0,
             Outcome::Failed(code) => code,
         };
-        writeln!(stdout())?;
+        writeln!(tables(self.json.as_deref()))?;
         self.show(&prepared.image, &prepared.board.machine, &prepared.target, &collector, "fathom-firmware".into())?;
         Ok(code)
     }
@@ -110,7 +111,7 @@ impl Cmd {
         collector.finish(&guest.board.machine);
         let code = guest.conclude(end);
         let Guest { image, program, target, board } = guest;
-        writeln!(stdout())?;
+        writeln!(tables(self.json.as_deref()))?;
         self.show(&image, &board.machine, &target, &collector, program)?;
         Ok(code)
     }
@@ -140,7 +141,7 @@ impl Cmd {
         if let Some(under) = self.under.as_ref().filter(|_| summary.entries == 0) {
             bail!("{under} was never called: leave out --under to see what was");
         }
-        let mut out = stdout().lock();
+        let mut out = tables(self.json.as_deref());
         let model = format!("{}, {}, table {}", subject.core, subject.memory_profile, subject.cost_table);
         writeln!(out, "Profile of {} ({model}); cycles are modelled", subject.image)?;
         if let Some(under) = &self.under {

@@ -13,7 +13,7 @@ use crate::stream::Stream;
 use anyhow::{Context, Result, bail};
 use fathom::format::prelude::Prelude;
 use fathom::format::record::{Effort, MAX_FRAME, MAX_PROMPT, Request, encode};
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{IsTerminal, Write, sink, stdout};
 use std::path::{Path, PathBuf};
 
 /// Where these options stand in a help.
@@ -55,6 +55,9 @@ pub struct PromptOptions {
     /// Do not show the firmware's log
     #[arg(long, short)]
     pub quiet: bool,
+    /// Nothing goes to standard output.
+    #[arg(skip)]
+    pub silent: bool,
 }
 
 /// A board with the firmware and a model on it, and the request for it.
@@ -175,7 +178,8 @@ impl PromptOptions {
         let Prepared { board, image, request, .. } = prepared;
         let limits = Limits { instructions: self.max_instructions, ..Limits::default() };
         let shaded = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let mut stream = Stream::new(stdout().lock(), shaded);
+        let out: Box<dyn Write> = if self.silent { Box::new(sink()) } else { Box::new(stdout().lock()) };
+        let mut stream = Stream::new(out, shaded);
         let mut collector = Collector::new(self.prompt.as_bytes());
         let mut trouble: Result<()> = Ok(());
         let mut log = HeldLog { lines: Some(Vec::new()) };

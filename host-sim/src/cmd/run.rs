@@ -1,7 +1,7 @@
 //! `host-sim run`: the firmware image answers a prompt on the modelled core.
 
 use crate::budget::{Budget, Line};
-use crate::cmd::output::{check_writable, write_json};
+use crate::cmd::output::{check_writable, is_for_standard_output, tables, verdict, write_json};
 use crate::cmd::prompt::{Outcome, Prepared, PromptOptions};
 use crate::cmd::target::TargetOptions;
 use crate::memory_map::FLASH;
@@ -9,7 +9,7 @@ use crate::report::memory::Area;
 use crate::report::{Counters, Report};
 use anyhow::Result;
 use clap::Parser;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Exit code when a limit of the budget is exceeded.
@@ -22,6 +22,7 @@ Examples:
   host-sim run
   host-sim run --prompt 'JULIET:' --tokens 100 --temperature 0.8 --seed 7
   host-sim run --effort 0 --json run.json
+  host-sim run --json - | jq .cycles.total
   host-sim run --cycle-budget 900000
   host-sim run --core cortex-m0plus --memory rp2040
   host-sim run --budget firmware/budget.toml
@@ -29,7 +30,7 @@ Examples:
 pub struct Cmd {
     #[command(flatten)]
     prompt: PromptOptions,
-    /// Write the report as JSON
+    /// Write the report as JSON; - is standard output, instead of text and table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Fail when a limit in this file is exceeded
@@ -44,8 +45,10 @@ impl Cmd {
     ///
     /// # Errors
     /// Anything that keeps the guest from running, or its refusal of the request.
-    pub fn run(self) -> Result<u8> {
-        if let Some(path) = &self.json {
+    pub fn run(mut self) -> Result<u8> {
+        let json = self.json.as_deref();
+        self.prompt.silent = is_for_standard_output(json);
+        if let Some(path) = json {
             check_writable(path)?;
         }
         let budget = self.budget.as_deref().map(Budget::read).transpose()?;
@@ -73,13 +76,13 @@ impl Cmd {
             areas: Area::of(&image, model_bytes, collector.answer.arena, board.stack_peak()),
         };
         let report = Report::new(&self.prompt.asked(), &collector.answer, &counters);
-        write!(stdout(), "\n{}", report.table())?;
-        if let Some(path) = &self.json {
+        write!(tables(json), "\n{}", report.table())?;
+        if let Some(path) = json {
             write_json(path, &report)?;
         }
         let Some(budget) = budget else { return Ok(0) };
         let lines = budget.check(&report);
-        write!(stdout(), "\n{}", budget.table(&lines))?;
+        write!(verdict(json), "\n{}", budget.table(&lines))?;
         Ok(if lines.iter().all(Line::kept) { 0 } else { EXCEEDED })
     }
 }

@@ -88,6 +88,33 @@ fn the_report_has_exactly_its_schema() {
 }
 
 #[test]
+fn json_has_standard_output_for_itself() {
+    let simulator = Simulator::new();
+    let Simulator { scene, blob, image } = &simulator;
+    let json = simulator.run(&["--tokens", "8"]).1;
+    let request = ["--image", image, "--model", blob, "--prompt", PROMPT, "--tokens", "8", "--json", "-"];
+    let said = |arguments: &[&str]| succeed(host_sim(arguments).current_dir(scene.folder()));
+    let before = std::fs::read_dir(scene.folder()).unwrap().count();
+    assert_eq!(said(&[&["run"], &request[..]].concat()), json);
+    let profile: Value = serde_json::from_str(&said(&[&["profile"], &request[..]].concat())).unwrap();
+    assert_eq!(profile["core"], "cortex-m4");
+    let base = scene.path("run.json");
+    let compared: Value = serde_json::from_str(&said(&["compare", &base, &base, "--json", "-"])).unwrap();
+    assert_eq!(compared["within"], true);
+    assert_eq!(std::fs::read_dir(scene.folder()).unwrap().count(), before, "a file named -");
+}
+
+#[test]
+fn a_report_replaces_what_a_link_leads_to_and_not_the_link() {
+    let simulator = Simulator::new();
+    let (link, real) = (simulator.scene.path("run.json"), simulator.scene.write("real.json", b"old"));
+    std::os::unix::fs::symlink("real.json", &link).unwrap();
+    let (_, json) = simulator.run(&["--tokens", "1"]);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read_to_string(real).unwrap(), json);
+}
+
+#[test]
 fn tokens_places_and_areas_add_up_to_the_totals() {
     let simulator = Simulator::new();
     let (_, json) = simulator.run(&["--tokens", "8"]);

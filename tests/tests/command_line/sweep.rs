@@ -1,4 +1,5 @@
 use super::killed::metrics;
+use fathom_exporter::split::Part;
 use fathom_exporter::sweep::point::{Kind, Point, read};
 use fathom_tests::commands::{Scene, contents, exporter, refuse, run, succeed};
 use std::collections::BTreeMap;
@@ -176,6 +177,28 @@ fn gates_are_measured_where_they_say_what_they_mean() {
 }
 
 #[test]
+fn losses_of_the_test_part_are_those_of_the_exported_model_there() {
+    let scene = Scene::default();
+    let [_, dense] = recipes(&scene);
+    let (folder, corpus, blob) = (scene.path("runs"), scene.path("corpus.txt"), scene.path("dense.fathom"));
+    let on = |part: &str| {
+        let mut command = sweep(&scene, std::slice::from_ref(&dense), &folder);
+        command.args(["--split", "80/10/10", "--part", part, "--validation-tokens", "200"]);
+        succeed(&mut command);
+        points(&folder).swap_remove(0)
+    };
+    let validation = on("validation");
+    let tested = on("test");
+    assert_eq!((validation.part, tested.part), (Part::Validation, Part::Test));
+    let checkpoint = Path::new(&folder).join("dense-s1").display().to_string();
+    succeed(&mut exporter(&["export", &checkpoint, "--dtype", "int8", "--out", &blob]));
+    let eval = ["eval", &blob, "--corpus", &corpus, "--split", "80/10/10", "--part", "test", "--tokens", "200", "--json"];
+    let found: serde_json::Value = serde_json::from_str(&succeed(&mut exporter(&eval))).unwrap();
+    assert_eq!((found["nats"].as_f64(), found["tokens"].as_u64()), (tested.nats, Some(199)));
+    assert_ne!(validation.nats, tested.nats);
+}
+
+#[test]
 fn a_run_that_fails_leaves_the_others() {
     let scene = Scene::default();
     let [_, dense] = recipes(&scene);
@@ -199,6 +222,7 @@ fn bad_sweeps_are_refused_before_they_start() {
     let refused = |extra: &[&str], part: &str| refuse(sweep(&scene, &recipes, &none).args(extra), scene.folder(), &[part]);
     refused(&["--jobs", "0"], "--jobs must be at least 1");
     refused(&[&recipes[0]], "two recipes are named halt");
+    refused(&["--part", "test"], "split 90/10 has no test part");
     let outside = exporter(&["sweep", &recipes[0], "--corpus", "none.txt", "--folder", &none, "--no-cycles"]);
     refuse(&mut { outside }, scene.folder(), &["cannot read the corpus"]);
     let target = ["sweep", &recipes[0], "--corpus", "none.txt", "--folder", &none, "--no-cycles", "--targets", "1"];
