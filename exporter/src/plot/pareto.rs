@@ -71,7 +71,8 @@ pub(crate) fn padded(range: Range<f64>) -> Range<f64> {
 
 impl Picture for Pareto {
     fn size(&self) -> (u32, u32) {
-        (1280, 780)
+        let entries = (self.recipes.len() + KINDS.len()) as u32;
+        (1280, (150 + 26 * entries).max(780)) // the legend has a line for each
     }
 
     fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Result<()>
