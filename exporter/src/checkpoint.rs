@@ -250,20 +250,31 @@ pub fn model(tensors: &Tensors, shape: &Shape) -> Result<ModelTensors, Checkpoin
 /// # Errors
 /// [`CheckpointError::Write`]; nothing partial stays.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    // What a link leads to is replaced, not the link; a device is written to.
-    let real = path.canonicalize().unwrap_or_else(|_| path.into());
-    if real.metadata().is_ok_and(|there| !there.is_file()) {
-        return std::fs::write(path, bytes).map_err(|error| CheckpointError::Write(path.into(), error));
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, bytes).map_err(|error| CheckpointError::Write(path.into(), error)); // a device
     }
-    let path = &*real;
-    let mut partial = path.as_os_str().to_owned();
+    let place = place(path);
+    let mut partial = place.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
+    std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &place)).map_err(|error| {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
         CheckpointError::Write(path.into(), error)
     })
 }
+
+/// What `path` leads to over links, there or not: that is written, and no link is replaced.
+fn place(path: &Path) -> PathBuf {
+    let mut place = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = place.read_link() else { break };
+        place = place.parent().map_or(target.clone(), |folder| folder.join(&target));
+    }
+    place
+}
+
+/// Links in a row that are followed, as many as Linux does.
+const MOST_LINKS: usize = 40;
 
 /// Writes a checkpoint's tensors, with `state` in the file's metadata.
 ///

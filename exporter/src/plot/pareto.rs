@@ -3,6 +3,7 @@
 use crate::plot::marks::{Mark, marks};
 use crate::plot::picture::{Area, Picture};
 use crate::plot::style::{GREY, GRID, INK, SANS, category, pale, text};
+use crate::split::Part;
 use crate::sweep::group::{Work, groups, recipes};
 use crate::sweep::point::{Kind, Point};
 use anyhow::{Result, ensure};
@@ -16,6 +17,8 @@ use std::ops::Range;
 
 /// Width of the legend in pixels.
 pub const LEGEND: u32 = 300;
+/// Height of one of its rows in pixels.
+const ROW: i32 = 26;
 
 /// The picture.
 #[derive(Clone, Debug)]
@@ -24,6 +27,7 @@ pub struct Pareto {
     marks: Vec<Mark>,
     work: Work,
     core: String,
+    part: Part,
     seeds: usize,
     alike: bool, // whether every mark is a mean over all of them
     range: (Range<f64>, Range<f64>),
@@ -45,12 +49,13 @@ impl Pareto {
         let marks: Vec<Mark> = shown.into_iter().chain(aside.into_iter().filter(|mark| mark.nats.most <= most)).collect();
         let x = padded(span(marks.iter().flat_map(|mark| [mark.work.least, mark.work.most])));
         let y = padded(span(marks.iter().flat_map(|mark| [mark.nats.least, mark.nats.most])));
+        let part = points.first().map(|point| point.part).unwrap_or_default();
         let core = points.iter().find_map(|point| point.core.clone()).unwrap_or_default();
         let mut seeds: Vec<u64> = points.iter().map(|point| point.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
         let alike = groups(points).iter().all(|group| group.len() == seeds.len());
-        Ok(Self { recipes: recipes(points), marks, work, core, seeds: seeds.len(), alike, range: (x, y) })
+        Ok(Self { recipes: recipes(points), marks, work, core, part, seeds: seeds.len(), alike, range: (x, y) })
     }
 }
 
@@ -72,7 +77,7 @@ pub(crate) fn padded(range: Range<f64>) -> Range<f64> {
 impl Picture for Pareto {
     fn size(&self) -> (u32, u32) {
         let entries = (self.recipes.len() + KINDS.len()) as u32;
-        (1280, (150 + 26 * entries).max(780)) // the legend has a line for each
+        (1280, (150 + ROW as u32 * entries).max(780)) // the legend has a row for each
     }
 
     fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Result<()>
@@ -98,7 +103,7 @@ impl Picture for Pareto {
             .label_style((SANS, 15, &INK))
             .axis_desc_style((SANS, 16, &INK))
             .x_desc(unit)
-            .y_desc("validation loss, nats per character")
+            .y_desc(format!("{} loss, nats per character", self.part.name()))
             .y_label_formatter(&|nats| format!("{nats:.3}"))
             .x_label_formatter(&|work| format!("{work:.0}"))
             .draw()?;
@@ -200,7 +205,7 @@ impl Pareto {
         for kind in KINDS.iter().rev().filter(|kind| self.marks.iter().any(|mark| mark.kind == **kind)) {
             symbol(area, *kind, (14, y), GREY)?;
             area.draw(&Text::new(name(*kind), (34, y + 2), text(15, INK)))?;
-            y += 26;
+            y += ROW;
         }
         y += 16;
         let notes = match self.seeds {
@@ -231,7 +236,7 @@ where
     for (index, recipe) in recipes.iter().enumerate() {
         area.draw(&Rectangle::new([(4, y - 6), (24, y + 6)], color(index).filled()))?;
         area.draw(&Text::new(recipe.clone(), (34, y + 2), text(15, INK)))?;
-        y += 26;
+        y += ROW;
     }
     Ok(y)
 }

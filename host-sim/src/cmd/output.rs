@@ -11,6 +11,19 @@ fn partial(path: &Path) -> PathBuf {
     partial.into()
 }
 
+/// What `path` leads to over links, there or not: that is written, and no link is replaced.
+fn place(path: &Path) -> PathBuf {
+    let mut place = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = place.read_link() else { break };
+        place = place.parent().map_or(target.clone(), |folder| folder.join(&target));
+    }
+    place
+}
+
+/// Links in a row that are followed, as many as Linux does.
+const MOST_LINKS: usize = 40;
+
 /// Whether JSON goes to standard output (`-`), which then carries nothing else.
 pub fn is_for_standard_output(json: Option<&Path>) -> bool {
     json.is_some_and(|path| path.as_os_str() == "-")
@@ -35,7 +48,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
         _ if is_for_standard_output(Some(path)) => Ok(()),
         Ok(there) if there.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
         Ok(there) if !there.is_file() => Ok(()),
-        _ => std::fs::write(partial(path), "").and_then(|()| std::fs::remove_file(partial(path))),
+        _ => {
+            let partial = partial(&place(path));
+            std::fs::write(&partial, "").and_then(|()| std::fs::remove_file(&partial))
+        }
     };
     tried.with_context(|| format!("cannot write {}", path.display()))
 }
@@ -57,13 +73,12 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    // What a link leads to is replaced, not the link; a device is written to.
-    let real = path.canonicalize().unwrap_or_else(|_| path.into());
-    if real.metadata().is_ok_and(|there| !there.is_file()) {
-        return std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display())); // a device
     }
-    let partial = partial(&real);
-    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &real));
+    let place = place(path);
+    let partial = partial(&place);
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &place));
     if written.is_err() {
         let _ = std::fs::remove_file(&partial); // may not exist; the first error is the one to report
     }

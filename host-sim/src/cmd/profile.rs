@@ -65,7 +65,7 @@ pub struct Cmd {
     /// Draw a flame graph
     #[arg(long, value_name = "FILE.svg")]
     flamegraph: Option<PathBuf>,
-    /// Write the whole profile as JSON; - is standard output, instead of the tables
+    /// Write the whole profile as JSON; - is standard output, instead of the tables, after what an image of your own writes there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]

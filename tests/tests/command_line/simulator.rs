@@ -107,11 +107,15 @@ fn json_has_standard_output_for_itself() {
 #[test]
 fn a_report_replaces_what_a_link_leads_to_and_not_the_link() {
     let simulator = Simulator::new();
-    let (link, real) = (simulator.scene.path("run.json"), simulator.scene.write("real.json", b"old"));
-    std::os::unix::fs::symlink("real.json", &link).unwrap();
-    let (_, json) = simulator.run(&["--tokens", "1"]);
-    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(std::fs::read_to_string(real).unwrap(), json);
+    let (link, real) = (simulator.scene.path("run.json"), simulator.scene.path("real.json"));
+    std::os::unix::fs::symlink("other.json", &link).unwrap();
+    std::os::unix::fs::symlink("real.json", simulator.scene.path("other.json")).unwrap();
+    for there in [false, true] {
+        assert_eq!(std::fs::exists(&real).unwrap(), there);
+        let (_, json) = simulator.run(&["--tokens", if there { "2" } else { "1" }]);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), json);
+    }
 }
 
 #[test]
