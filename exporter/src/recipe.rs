@@ -12,11 +12,32 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// Everything random follows from it.
     pub seed: u64,
+    /// Weights before training.
+    #[serde(default, skip_serializing_if = "Initialisation::is_default")]
+    pub initialisation: Initialisation,
     /// Sizes and variants.
     pub model: ModelRecipe,
     /// Trained one after another.
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
+}
+
+/// Standard deviations of the weights before training; those of residual outputs are divided by `sqrt(2 * blocks)`, those of the embedding
+/// are always 0.02.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initialisation {
+    /// `0.7 / sqrt(columns)`.
+    #[default]
+    FanIn,
+    /// 0.02 (Radford et al. 2019), as the published soft gates have it.
+    Gpt2,
+}
+
+impl Initialisation {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Sizes and variants of the finished model.

@@ -13,7 +13,7 @@ use crate::model::{Model, Parameters};
 use crate::optimiser::{Optimiser, Rates, share_of_peak};
 use crate::quantise::INT4;
 use crate::random::{Purpose, normal, stream};
-use crate::recipe::{Kind, Recipe, Stage};
+use crate::recipe::{Initialisation, Kind, Recipe, Stage};
 use crate::rounding::round_blocks;
 use crate::watch::{self, watch};
 use anyhow::{Context, Result, bail};
@@ -173,13 +173,16 @@ pub fn initial(shape: &Shape, recipe: &Recipe) -> Tensors {
     let grown_from = recipe.stages[0].blocks.unwrap_or(shape.blocks);
     let depth = (2.0 * shape.blocks as f32).sqrt();
     let mut value = |name: &str, role: Role, columns: usize| {
-        let fan_in = 0.7 / (columns as f32).sqrt();
+        let deviation = match recipe.initialisation {
+            Initialisation::FanIn => 0.7 / (columns as f32).sqrt(),
+            Initialisation::Gpt2 => 0.02,
+        };
         match role {
             Role::Embedding => 0.02 * normal(&mut random),
-            Role::Matrix | Role::Stack(_) | Role::Router => fan_in * normal(&mut random),
+            Role::Matrix | Role::Stack(_) | Role::Router => deviation * normal(&mut random),
             Role::Residual => {
                 let added = is_in_blocks(name, grown_from..shape.blocks);
-                fan_in / depth * if added { GROWN_SCALE } else { 1.0 } * normal(&mut random)
+                deviation / depth * if added { GROWN_SCALE } else { 1.0 } * normal(&mut random)
             }
             Role::Gain => 1.0,
             Role::Bias => 0.0,
@@ -358,5 +361,35 @@ impl Run<'_> {
         self.parameters = Parameters::on(self.device, &tensors)?;
         self.teacher = None;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::name;
+
+    #[test]
+    fn soft_recipes_start_as_published() {
+        let recipe = Recipe::parse(include_str!("../recipes/soft/soft-0.001.toml")).unwrap();
+        let tensors = initial(&recipe.shape(65).unwrap(), &recipe);
+        let deviation = |layer: &str| {
+            let (_, values) = &tensors[&name::weight(&name::block(3, layer))];
+            (values.iter().map(|value| f64::from(value * value)).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        let residual = 0.02 / (2.0 * 6.0f64).sqrt();
+        let wanted = [
+            (name::QUERY, 0.02),
+            (name::UP, 0.02),
+            (name::ROUTER_HIDDEN, 0.02),
+            (name::OUTPUT, residual),
+            (name::DOWN, residual),
+        ];
+        for (layer, wanted) in wanted {
+            let found = deviation(layer);
+            assert!((found / wanted - 1.0).abs() < 0.1, "{layer}: {found}, not {wanted}");
+        }
+        let (_, bias) = &tensors[&name::bias(&name::block(3, name::ROUTER_OUTPUT))];
+        assert_eq!(bias, &[GATE_BIAS]);
     }
 }

@@ -3,6 +3,7 @@
 use fathom::Blob;
 use fathom::format::prelude::{MAGIC, VERSION};
 use fathom_tests::models::Aligned;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -113,6 +114,27 @@ fn operating_points_of_the_committed_models_lose_less_the_less_they_save() {
         checked += 1;
     }
     assert!(checked >= 3, "{checked}");
+}
+
+#[test]
+fn operating_points_of_measured_adaptive_models_lose_less_the_more_cycles_they_take() {
+    for file in ["exit-enwik8", "exit-enwik8-longer", "exit-enwik8-test", "exit-tinyshakespeare-90-10"] {
+        let text = document(&format!("exporter/results/{file}.jsonl"));
+        let points: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for seed in 1..=3 {
+            let of_one_model = |point: &&Value| {
+                point["recipe"] == "exit" && point["seed"] == seed && (point["kind"] == "routed" || point["kind"] == "full")
+            };
+            let figures = |point: &Value| (point["cycles"].as_f64().unwrap(), point["nats"].as_f64().unwrap());
+            let mut found: Vec<(f64, f64)> = points.iter().filter(of_one_model).map(figures).collect();
+            found.sort_by(|a, b| a.0.total_cmp(&b.0));
+            assert!(found.len() >= 5, "{file}, seed {seed}: {found:?}");
+            assert!(
+                found.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1),
+                "{file}, seed {seed}: {found:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn unseen(attention: &Attention, like: &Tensor) -> Result<Tensor> {
 mod tests {
     use super::*;
     use crate::export::rotary_table;
+    use crate::ops::TASK_ROWS;
     use crate::ops::gradient_check::values;
     use crate::ops::{
         activation, attention, cross_entropy as fused_loss, fake_quantise as fused_rounding, imitation as distance,
@@ -175,23 +176,36 @@ mod tests {
         }
     }
 
+    /// Rows and columns: some of one task and fewer lanes than a vector has, and some of three tasks and two vectors and a half.
+    const SIZES: [(usize, usize); 2] = [(7, 5), (2 * TASK_ROWS + 7, 40)];
+
     #[test]
     fn matrices_norms_and_activations_are_those_of_the_fused_operations() {
-        alike(&[&[7, 5], &[9, 5]], |x| products::linear(&x[0], &x[1]), |x| linear(&x[0], &x[1]));
-        for centred in [false, true] {
-            alike(&[&[3, 8], &[8]], |x| fused_norm::norm(&x[0], &x[1], centred), |x| norm(&x[0], &x[1], centred));
-        }
-        for mlp in [Mlp::Gelu, Mlp::SquaredRelu, Mlp::SwiGlu] {
-            alike(&[&[3, 8]], |x| activation::activate(&(&x[0] * 3.0)?, mlp), |x| activate(&(&x[0] * 3.0)?, mlp));
+        for (n, columns) in SIZES {
+            alike(&[&[n, columns], &[9, columns]], |x| products::linear(&x[0], &x[1]), |x| linear(&x[0], &x[1]));
+            let pair = |x: &[Tensor]| Tensor::cat(&[linear(&x[0], &x[1])?, linear(&x[0], &x[2])?], 1);
+            let shapes: [&[usize]; 3] = [&[n, columns], &[4, columns], &[3, columns]];
+            alike(&shapes, |x| products::linear_pair(&x[0], &x[1], &x[2]), pair);
+            for centred in [false, true] {
+                alike(&[&[n, columns], &[columns]], |x| fused_norm::norm(&x[0], &x[1], centred), |x| norm(&x[0], &x[1], centred));
+            }
+            for mlp in [Mlp::Gelu, Mlp::SquaredRelu, Mlp::SwiGlu] {
+                let shape = [n, 2 * columns];
+                alike(&[&shape], |x| activation::activate(&(&x[0] * 3.0)?, mlp), |x| activate(&(&x[0] * 3.0)?, mlp));
+            }
         }
     }
 
     #[test]
     fn losses_are_those_of_the_fused_operations() {
-        let targets = [0, 4, 2, 2];
-        alike(&[&[4, 5]], |x| fused_loss::cross_entropy(&(&x[0] * 3.0)?, &targets), |x| cross_entropy(&(&x[0] * 3.0)?, &targets));
-        let teacher = (Tensor::from_vec(values(20, 3), (4, 5), &Device::Cpu).unwrap() * 2.0).unwrap();
-        alike(&[&[4, 5]], |x| distance::imitation(&(&x[0] * 3.0)?, &teacher), |x| imitation(&(&x[0] * 3.0)?, &teacher));
+        for (n, vocabulary) in SIZES {
+            let targets: Vec<u16> = (0..n).map(|i| (i * 3 % vocabulary) as u16).collect();
+            let (fused, plain) = (|x: &Tensor| fused_loss::cross_entropy(x, &targets), |x: &Tensor| cross_entropy(x, &targets));
+            alike(&[&[n, vocabulary]], |x| fused(&(&x[0] * 3.0)?), |x| plain(&(&x[0] * 3.0)?));
+            let teacher = (Tensor::from_vec(values(n * vocabulary, 3), (n, vocabulary), &Device::Cpu).unwrap() * 2.0).unwrap();
+            let shape = [n, vocabulary];
+            alike(&[&shape], |x| distance::imitation(&(&x[0] * 3.0)?, &teacher), |x| imitation(&(&x[0] * 3.0)?, &teacher));
+        }
     }
 
     #[test]

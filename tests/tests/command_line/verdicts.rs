@@ -181,7 +181,7 @@ fn the_default_model_keeps_the_committed_budget() {
     assert!(ran.stdout.contains("limits kept"), "{}", ran.stdout);
 }
 
-/// 1 MiB of flash, of which the image has what lies before the model, and 192 KiB of RAM.
+/// 1 MiB of flash, of which the image has what lies before the model, and, of the 256 KiB of RAM, no more than 192 in use.
 #[test]
 fn every_committed_model_runs_on_the_board_of_the_default_one() {
     let scene = Scene::default();
@@ -197,6 +197,12 @@ fn every_committed_model_runs_on_the_board_of_the_default_one() {
         succeed(&mut host_sim(&["run", "-q", "--image", &image, "--model", model, "--tokens", "4", "--json", &json]));
         let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
         assert_eq!(report["generated_tokens"], 4, "{model}");
+        let peak = |memory: &str| -> u64 {
+            let areas = report["memory"]["areas"].as_array().unwrap().iter().filter(|area| area["memory"] == memory);
+            areas.map(|area| area["peak"].as_u64().unwrap()).sum()
+        };
+        assert!(peak("flash") <= 1 << 20, "{model}: {} bytes of flash", peak("flash"));
+        assert!(peak("ram") <= 192 << 10, "{model}: {} bytes of RAM", peak("ram"));
         ran += 1;
     }
     assert!(ran >= 3, "{ran}");
