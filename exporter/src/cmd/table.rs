@@ -11,8 +11,9 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Behind dense: loss minus that of the line through the dense models of the same seed at the same
 cycles (weight multiply-accumulates of a sweep without cycles); less than 0 is better than dense.
-The line has every dense model of the sweeps; beyond its ends nothing is compared. Means over the
-seeds, in brackets least and most, or each seed.
+The line has every dense model of the sweeps; beyond its ends nothing is compared. Behind the best
+dense: the same of the best dense model of the seed that takes no more (or 1% more), a model that
+one could ship. Means over the seeds, in brackets least and most, or each seed.
 
 Examples:
   exporter table runs/sweep.jsonl

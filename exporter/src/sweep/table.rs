@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 /// Name of the schema.
 pub const SCHEMA: &str = "fathom-table/1";
-/// How much dearer than the dearest dense model a point may be that is still compared with it.
+/// How much work, as a share of a dense model's, is taken to be as much: a point that is this much dearer than the dearest dense model is still
+/// compared with it, and a dense model that is this much dearer than a point is.
 const SLACK: f64 = 0.01;
 
 /// One way of measuring one recipe, over its seeds.
@@ -39,6 +40,8 @@ pub struct Row {
     /// By how many nats each seed, `[seeds]`, is behind the line through the dense models of that seed; none of dense models themselves, and
     /// where a seed has no dense models on both sides.
     pub behind: Option<Vec<f64>>,
+    /// By how many nats each seed, `[seeds]`, is behind the best dense model of that seed that takes no more work; none where `behind` is.
+    pub behind_best: Option<Vec<f64>>,
 }
 
 /// A sweep, as `exporter table --json` prints it.
@@ -67,9 +70,13 @@ fn rows(points: &[Point]) -> Vec<Row> {
     let dense = Dense::new(points, work);
     let row = |group: Vec<&Point>| {
         let spread = |value: &dyn Fn(&Point) -> f64| Spread::of(&group.iter().map(|point| value(point)).collect::<Vec<_>>());
-        let behind = |point: &&Point| Some(point.nats? - dense.nats(point.seed, work.thousands(point))?);
         let compared = group[0].kind != Kind::Dense;
-        let behind: Option<Vec<f64>> = if compared { group.iter().map(behind).collect() } else { None };
+        let behind = |loss: &dyn Fn(u64, f64) -> Option<f64>| -> Option<Vec<f64>> {
+            let distance = |point: &&Point| Some(point.nats? - loss(point.seed, work.thousands(point))?);
+            if compared { group.iter().map(distance).collect() } else { None }
+        };
+        let on_line = behind(&|seed, work| dense.nats(seed, work));
+        let behind_best = on_line.as_ref().and_then(|_| behind(&|seed, work| dense.best(seed, work)));
         Row {
             recipe: group[0].recipe.clone(),
             kind: group[0].kind,
@@ -82,7 +89,8 @@ fn rows(points: &[Point]) -> Vec<Row> {
             said: Spread::of_some(group.iter().map(|point| Some(1.0 - operations(point.alpha?, point.blocks)))),
             weight_macs: spread(&|point| Work::WeightMacs.thousands(point)),
             work: spread(&|point| work.thousands(point)),
-            behind,
+            behind: on_line,
+            behind_best,
         }
     };
     groups(points).into_iter().map(row).collect()
@@ -115,6 +123,23 @@ impl Dense {
             None => line.last().filter(|(dearest, _)| work <= dearest * (1.0 + SLACK)).map(|(_, nats)| *nats),
         }
     }
+
+    /// The least loss of the models that take no more work.
+    fn best(&self, seed: u64, work: f64) -> Option<f64> {
+        let fits = self.0.get(&seed)?.iter().filter(|(needs, _)| *needs <= work * (1.0 + SLACK));
+        fits.map(|(_, nats)| *nats).min_by(f64::total_cmp)
+    }
+}
+
+/// The mean, in brackets each seed's.
+fn distances(behind: Option<&[f64]>) -> String {
+    let behind = behind.unwrap_or_default();
+    let each: Vec<String> = behind.iter().map(|nats| format!("{nats:+.4}")).collect();
+    match &each[..] {
+        [] => String::new(),
+        [one] => one.clone(),
+        all => format!("{:+.4} ({})", Spread::of(behind).mean, all.join(", ")),
+    }
 }
 
 /// The mean, in brackets least and most where they differ.
@@ -130,9 +155,10 @@ pub fn markdown(table: &Table) -> String {
         (Work::WeightMacs, _) => "thousand weight MACs".into(),
     };
     let macs = if table.work == Work::Cycles { " thousand weight MACs |" } else { "" };
-    let mut text =
-        format!("| recipe | seeds | who decides | saved | loss, nats |{macs} {unit} | behind dense |\n|---|---|---|---|---|");
-    text += if macs.is_empty() { "---|---|\n" } else { "---|---|---|\n" };
+    let mut text = format!(
+        "| recipe | seeds | who decides | saved | loss, nats |{macs} {unit} | behind dense | behind the best dense |\n|---|---|---|---|---|"
+    );
+    text += if macs.is_empty() { "---|---|---|\n" } else { "---|---|---|---|\n" };
     for row in &table.rows {
         let who = match (row.target, row.depth, row.alpha, row.said) {
             (Some(target), ..) => format!("{} at {:.0}%", row.kind.name(), 100.0 * target),
@@ -143,16 +169,10 @@ pub fn markdown(table: &Table) -> String {
             _ => row.kind.name().into(),
         };
         let nats = row.nats.map_or_else(String::new, |nats| spread(nats, 4));
-        let behind = row.behind.as_deref().unwrap_or_default();
-        let each: Vec<String> = behind.iter().map(|nats| format!("{nats:+.4}")).collect();
-        let behind = match &each[..] {
-            [] => String::new(),
-            [one] => one.clone(),
-            all => format!("{:+.4} ({})", Spread::of(behind).mean, all.join(", ")),
-        };
+        let (behind, best) = (distances(row.behind.as_deref()), distances(row.behind_best.as_deref()));
         let (recipe, seeds, saved, work) = (&row.recipe, row.seeds.len(), 100.0 * row.saved.mean, row.work.mean);
         let macs = if macs.is_empty() { String::new() } else { format!(" {:.1} |", row.weight_macs.mean) };
-        text += &format!("| {recipe} | {seeds} | {who} | {saved:.1}% | {nats} |{macs} {work:.1} | {behind} |\n");
+        text += &format!("| {recipe} | {seeds} | {who} | {saved:.1}% | {nats} |{macs} {work:.1} | {behind} | {best} |\n");
     }
     text
 }
@@ -182,8 +202,8 @@ mod tests {
         assert_eq!(behind, [-0.1, 0.05]);
         assert!(rows[..2].iter().all(|row| row.behind.is_none()));
         let text = markdown(&table);
-        assert!(text.contains("| large | 2 | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 |  |\n"), "{text}");
-        let routed = "| routed | 2 | routed at 50% | 50.0% | 1.4500 (1.4000 to 1.5000) | 2.2 | -0.0250 (-0.1000, +0.0500) |\n";
+        assert!(text.contains("| large | 2 | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 |  |  |\n"), "{text}");
+        let routed = "| routed | 2 | routed at 50% | 50.0% | 1.4500 (1.4000 to 1.5000) | 2.2 | -0.0250 (-0.1000, +0.0500) | -0.6500 (-0.6000, -0.7000) |\n";
         assert!(text.ends_with(routed), "{text}");
     }
 
@@ -194,8 +214,8 @@ mod tests {
         assert!(
             text.starts_with("| recipe | seeds | who decides | saved | loss, nats | thousand weight MACs | thousand cycles |")
         );
-        assert!(text.contains("|\n|---|---|---|---|---|---|---|---|\n"), "{text}");
-        assert!(text.contains("| large | 2 | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 | 6.0 |  |\n"), "{text}");
+        assert!(text.contains("|\n|---|---|---|---|---|---|---|---|---|\n"), "{text}");
+        assert!(text.contains("| large | 2 | dense | 0.0% | 1.1000 (1.0000 to 1.2000) | 3.0 | 6.0 |  |  |\n"), "{text}");
     }
 
     #[test]
@@ -213,6 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn the_best_dense_model_that_fits_is_no_dearer_than_the_point_but_for_a_hundredth() {
+        let of = |work: f64| {
+            let mut points = points();
+            points.push(point("larger and worse", 1, Kind::Dense, None, 4000.0, 1.1));
+            points.push(point("other", 1, Kind::Full, None, work, 1.0));
+            rows(&points).pop().unwrap().behind_best
+        };
+        assert_eq!((of(2900.0), of(2980.0), of(3500.0)), (Some(vec![-1.0]), Some(vec![0.0]), Some(vec![0.0])));
+        assert_eq!((of(4039.0), of(4041.0), of(999.0)), (Some(vec![0.0]), None, None));
+    }
+
+    #[test]
     fn soft_gates_have_their_mean_and_before_training_no_loss() {
         let gates = |seed, kind, nats, alpha| Point { nats, alpha, ..point("soft", seed, kind, None, 9000.0, 0.0) };
         let points = [
@@ -221,8 +253,8 @@ mod tests {
             gates(2, Kind::Soft, Some(1.5), Some(0.75)),
         ];
         let text = markdown(&Table::new(&points));
-        assert!(text.contains("| soft | 1 | soft-initial, alpha 0.730, said to save 13.5% | 0.0% |  | 9.0 |  |\n"), "{text}");
-        let trained = "| soft | 2 | soft, alpha 0.688 (0.625 to 0.750), said to save 15.6% | 0.0% | 1.5000 | 9.0 |  |\n";
+        assert!(text.contains("| soft | 1 | soft-initial, alpha 0.730, said to save 13.5% | 0.0% |  | 9.0 |  |  |\n"), "{text}");
+        let trained = "| soft | 2 | soft, alpha 0.688 (0.625 to 0.750), said to save 15.6% | 0.0% | 1.5000 | 9.0 |  |  |\n";
         assert!(text.contains(trained), "{text}");
     }
 
