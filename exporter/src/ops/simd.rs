@@ -2,8 +2,8 @@
 
 use pulp::{Arch, WithSimd};
 
-/// Numbers that a sum or a maximum runs over side by side: two vectors of AVX2.
-const LANES: usize = 16;
+/// Numbers that a loop runs over side by side: two vectors of AVX2.
+pub const LANES: usize = 16;
 
 /// Runs `op`, compiled for AVX2 and FMA where the CPU has them.
 #[inline(always)]
