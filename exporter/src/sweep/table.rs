@@ -40,7 +40,8 @@ pub struct Row {
     /// By how many nats each seed, `[seeds]`, is behind the line through the dense models of that seed; none of dense models themselves, and
     /// where a seed has no dense models on both sides.
     pub behind: Option<Vec<f64>>,
-    /// By how many nats each seed, `[seeds]`, is behind the best dense model of that seed that takes no more work; none where `behind` is.
+    /// By how many nats each seed, `[seeds]`, is behind the best dense model of that seed that takes no more work, or at most a
+    /// hundredth more; none where `behind` is.
     pub behind_best: Option<Vec<f64>>,
 }
 
@@ -124,7 +125,7 @@ impl Dense {
         }
     }
 
-    /// The least loss of the models that take no more work.
+    /// The least loss of the models that take no more work, or so little more that it is taken to be as much.
     fn best(&self, seed: u64, work: f64) -> Option<f64> {
         let fits = self.0.get(&seed)?.iter().filter(|(needs, _)| *needs <= work * (1.0 + SLACK));
         fits.map(|(_, nats)| *nats).min_by(f64::total_cmp)
